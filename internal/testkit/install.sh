@@ -1,0 +1,55 @@
+#!/bin/sh
+# Installs what Relais needs on a Debian machine and does not find; says nothing
+# and touches nothing when all of it is there.
+#
+#   install.sh build   a C compiler, for SQLite
+#   install.sh test    that, PostgreSQL, Chromium without a window, and axe-core
+#
+# It never starts or configures a service: the tests start their own PostgreSQL.
+set -eu
+
+axe_version=4.14.1
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/relais-test"
+
+missing=""
+need() { missing="$missing $*"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+die() { echo "relais: $*" >&2; exit 1; }
+
+have go || die "Go 1.26 or newer is needed and not in PATH"
+
+have gcc || need gcc
+[ -e /usr/include/stdlib.h ] || need libc6-dev
+
+if [ "${1:-build}" = test ]; then
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || have initdb || need postgresql
+	[ -n "${RELAIS_CHROMIUM:-}" ] || have chromium-headless-shell || have chromium || need chromium-headless-shell
+	[ -e "$cache/axe-core-$axe_version/axe.min.js" ] || have npm || need npm
+fi
+
+if [ -n "$missing" ]; then
+	line="apt-get update && apt-get install -y --no-install-recommends$missing"
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "relais: missing packages. Run once:" >&2
+		echo "  sudo sh -c '$line'" >&2
+		exit 1
+	fi
+	have apt-get || die "this is not Debian: install the equivalent of$missing"
+	echo "relais: installing$missing"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get -qq -o DPkg::Lock::Timeout=300 update
+	# shellcheck disable=SC2086 # the words of $missing are separate packages
+	apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing >/dev/null
+fi
+
+if [ "${1:-build}" = test ] && [ ! -e "$cache/axe-core-$axe_version/axe.min.js" ]; then
+	echo "relais: fetching axe-core $axe_version"
+	mkdir -p "$cache"
+	work=$(mktemp -d "$cache/axe.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	(cd "$work" && npm pack --silent "axe-core@$axe_version" >/dev/null && tar -xzf axe-core-*.tgz)
+	mkdir -p "$cache/axe-core-$axe_version"
+	# A rename, so that an interrupted copy is never taken for the file.
+	mv "$work/package/axe.min.js" "$cache/axe-core-$axe_version/axe.min.js"
+fi
