@@ -1,0 +1,81 @@
+package acte
+
+import (
+	"fmt"
+	"strings"
+	"text/template"
+	"time"
+)
+
+var months = []string{"janvier", "février", "mars", "avril", "mai", "juin", "juillet",
+	"août", "septembre", "octobre", "novembre", "décembre"}
+
+// DateFR is a date in full French, "1er" for the first of a month.
+func DateFR(t time.Time) string {
+	day := fmt.Sprint(t.Day())
+	if t.Day() == 1 {
+		day = "1er"
+	}
+	return fmt.Sprintf("%s %s %d", day, months[t.Month()-1], t.Year())
+}
+
+var funcs = template.FuncMap{
+	"date":   DateFR,
+	"heure":  func(t time.Time) string { return t.Format("15 h 04 min 05 s") },
+	"joint":  func(s []string) string { return strings.Join(s, ", ") },
+	"groupe": Group,
+}
+
+// Group writes a mandat's number in groups of four.
+func Group(number string) string {
+	var parts []string
+	for len(number) > 4 {
+		parts = append(parts, number[:4])
+		number = number[4:]
+	}
+	return strings.Join(append(parts, number), " ")
+}
+
+// Block is one piece of the text as a page shows it. What a page shows is the
+// hashed text itself, split at its line ends and nothing else.
+type Block struct {
+	Kind  string   // "titre", "intertitre", "paragraphe" or "liste"
+	Text  string   // for all but lists
+	Items []string // for lists
+}
+
+// Blocks reads the text's light form: "# " a title, "## " a subtitle, "- " an
+// item, an empty line between paragraphs.
+func (t Texte) Blocks() []Block {
+	var blocks []Block
+	var para []string
+	flush := func() {
+		if len(para) > 0 {
+			blocks = append(blocks, Block{Kind: "paragraphe", Text: strings.Join(para, " ")})
+			para = nil
+		}
+	}
+	for line := range strings.SplitSeq(t.Body, "\n") {
+		switch {
+		case strings.HasPrefix(line, "## "):
+			flush()
+			blocks = append(blocks, Block{Kind: "intertitre", Text: line[3:]})
+		case strings.HasPrefix(line, "# "):
+			flush()
+			blocks = append(blocks, Block{Kind: "titre", Text: line[2:]})
+		case strings.HasPrefix(line, "- "):
+			flush()
+			if n := len(blocks); n > 0 && blocks[n-1].Kind == "liste" {
+				blocks[n-1].Items = append(blocks[n-1].Items, line[2:])
+				continue
+			}
+			blocks = append(blocks, Block{Kind: "liste", Items: []string{line[2:]}})
+		case line == "":
+			flush()
+		default:
+			para = append(para, line)
+		}
+	}
+	flush()
+	return blocks
+}

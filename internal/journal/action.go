@@ -1,0 +1,123 @@
+package journal
+
+import "slices"
+
+// Action is what was done: a noun of the house and an English verb.
+type Action string
+
+// Class decides how long an entry's body is kept (DESIGN §5, two clocks).
+type Class string
+
+// The two clocks: evidence lives as long as the mandat may be disputed, access
+// entries for the months the CNIL advises (délibération 2021-122).
+const (
+	Evidence Class = "preuve"
+	Access   Class = "acces"
+)
+
+// Every action that Relais records.
+const (
+	MandatDraft     Action = "mandat.draft"
+	MandatCompose   Action = "mandat.compose"
+	MandatEntrust   Action = "mandat.entrust"
+	MandatIdentify  Action = "mandat.identify"
+	MandatConfirm   Action = "mandat.confirm"
+	MandatGive      Action = "mandat.give"
+	MandatDecline   Action = "mandat.decline"
+	MandatTakeBack  Action = "mandat.takeback"
+	MandatSign      Action = "mandat.sign"
+	MandatAbandon   Action = "mandat.abandon"
+	MandatRevoke    Action = "mandat.revoke"
+	MandatRenounce  Action = "mandat.renounce"
+	MandatReplace   Action = "mandat.replace"
+	MandatExpire    Action = "mandat.expire"
+	MandatSuspend   Action = "mandat.suspend"
+	MandatView      Action = "mandat.view"
+	MandatPrint     Action = "mandat.print"
+	MandatSearch    Action = "mandat.search"
+	DelegationAsk   Action = "delegation.ask"
+	DelegationUse   Action = "delegation.use"
+	DelegationToken Action = "delegation.token"
+	DelegationShow  Action = "delegation.userinfo"
+	DelegationEnd   Action = "delegation.end"
+	DelegationDeny  Action = "delegation.deny"
+	DelegationStop  Action = "delegation.revoke"
+	SessionOpen     Action = "session.open"
+	SessionRefuse   Action = "session.refuse"
+	SessionClose    Action = "session.close"
+	SessionRevoke   Action = "session.revoke"
+	AccessRefuse    Action = "access.refuse"
+	AidantAdmit     Action = "aidant.admit"
+	AidantSuspend   Action = "aidant.suspend"
+	AidantReinstate Action = "aidant.reinstate"
+	StructureAdmit  Action = "organisation.admit"
+	KeysSeen        Action = "cles.seen"
+	JournalSearch   Action = "journal.search"
+	JournalView     Action = "journal.view"
+)
+
+type label struct {
+	text  string
+	class Class
+}
+
+var labels = map[Action]label{
+	MandatDraft:     {"Brouillon de mandat commencé", Evidence},
+	MandatCompose:   {"Texte du mandat fixé", Evidence},
+	MandatEntrust:   {"Écran confié à l'usager", Evidence},
+	MandatIdentify:  {"Usager identifié par FranceConnect", Evidence},
+	MandatConfirm:   {"Identité confirmée par l'usager", Evidence},
+	MandatGive:      {"« Je donne mandat »", Evidence},
+	MandatDecline:   {"« Je préfère réfléchir »", Evidence},
+	MandatTakeBack:  {"Écran repris par l'aidant", Evidence},
+	MandatSign:      {"Mandat accepté et signé", Evidence},
+	MandatAbandon:   {"Brouillon sans suite", Evidence},
+	MandatRevoke:    {"Révocation par l'usager", Evidence},
+	MandatRenounce:  {"Renonciation de la structure", Evidence},
+	MandatReplace:   {"Remplacement par un nouveau mandat", Evidence},
+	MandatExpire:    {"Échéance", Evidence},
+	MandatSuspend:   {"Suspension", Evidence},
+	MandatView:      {"Mandat consulté", Access},
+	MandatPrint:     {"Mandat imprimé", Access},
+	MandatSearch:    {"Recherche d'un usager", Access},
+	DelegationAsk:   {"Demande de connexion reçue", Access},
+	DelegationUse:   {"Mandat utilisé", Evidence},
+	DelegationToken: {"Jeton remis au service", Evidence},
+	DelegationShow:  {"Identité transmise au service", Evidence},
+	DelegationEnd:   {"Démarche terminée", Evidence},
+	DelegationDeny:  {"Utilisation refusée", Evidence},
+	DelegationStop:  {"Connexion déléguée interrompue", Evidence},
+	SessionOpen:     {"Connexion d'un agent", Access},
+	SessionRefuse:   {"Connexion refusée", Access},
+	SessionClose:    {"Déconnexion", Access},
+	SessionRevoke:   {"Session révoquée", Access},
+	AccessRefuse:    {"Accès refusé", Access},
+	AidantAdmit:     {"Agent habilité", Evidence},
+	AidantSuspend:   {"Agent suspendu", Evidence},
+	AidantReinstate: {"Agent rétabli", Evidence},
+	StructureAdmit:  {"Structure habilitée", Evidence},
+	KeysSeen:        {"Clés du fournisseur d'identité constatées", Evidence},
+	JournalSearch:   {"Recherche dans le journal", Access},
+	JournalView:     {"Entrée du journal consultée", Access},
+}
+
+// Label is the action in French, for people.
+func (a Action) Label() string {
+	if l, ok := labels[a]; ok {
+		return l.text
+	}
+	return string(a)
+}
+
+// Class tells which clock the action's entries follow.
+func (a Action) Class() Class { return labels[a].class }
+
+// Actions lists all actions in the order of their codes.
+func Actions() []Action {
+	all := make([]Action, 0, len(labels))
+	for a := range labels {
+		all = append(all, a)
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,111 @@
+// Package organisation is the structure that holds mandats: a town hall, a
+// CCAS, a France services house. The structure is the mandataire, never the
+// aidant as a person.
+//
+// It guarantees that a structure has what the mandat's text must name (name,
+// address, telephone, SIRET) and a time zone, in which its mandats end. It does
+// not check that a SIRET exists, only that it is well formed.
+package organisation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // a minimal container has no zone files, and a wrong end of day is a wrong mandat
+
+	"relais/internal/domaine"
+	"relais/internal/journal"
+)
+
+// Errors that callers act on.
+var (
+	ErrInvalid  = errors.New("structure refusée")
+	ErrNotFound = errors.New("structure inconnue")
+)
+
+// Organisation is one structure.
+type Organisation struct {
+	ID        string   `json:"id"`
+	Name      string   `json:"name"`
+	SIRET     string   `json:"siret"`
+	Address   string   `json:"address"`
+	Postcode  string   `json:"postcode"`
+	City      string   `json:"city"`
+	Telephone string   `json:"telephone"`
+	Timezone  string   `json:"timezone"`
+	Domaines  []string `json:"domaines"` // codes it may use; empty means all
+	Suspended bool     `json:"suspended"`
+}
+
+// Check returns an error wrapping [ErrInvalid] that names the faulty field.
+func (o Organisation) Check() error {
+	for field, v := range map[string]string{"id": o.ID, "name": o.Name, "address": o.Address, "city": o.City, "telephone": o.Telephone} {
+		if strings.TrimSpace(v) == "" {
+			return fmt.Errorf("%w: %s manque", ErrInvalid, field)
+		}
+	}
+	if !ValidSIRET(o.SIRET) {
+		return fmt.Errorf("%w: siret", ErrInvalid)
+	}
+	if _, err := time.LoadLocation(o.Timezone); err != nil || o.Timezone == "" || o.Timezone == "Local" {
+		return fmt.Errorf("%w: timezone", ErrInvalid)
+	}
+	for _, code := range o.Domaines {
+		if _, ok := domaine.Current().Find(code); !ok {
+			return fmt.Errorf("%w: domaine %s", ErrInvalid, code)
+		}
+	}
+	return nil
+}
+
+// ValidSIRET tells whether s is 14 digits with a right Luhn key. The postal
+// service's establishments, whose key differs, are not mandataires.
+func ValidSIRET(s string) bool {
+	if len(s) != 14 {
+		return false
+	}
+	sum := 0
+	for i, r := range s {
+		if r < '0' || r > '9' {
+			return false
+		}
+		d := int(r - '0')
+		if i%2 == 0 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}
+
+// Location is the structure's time zone; UTC when it is unknown, which
+// [Organisation.Check] never lets in.
+func (o Organisation) Location() *time.Location {
+	loc, err := time.LoadLocation(o.Timezone)
+	if err != nil {
+		return time.UTC
+	}
+	return loc
+}
+
+// May tells whether the structure may use a domaine.
+func (o Organisation) May(code string) bool {
+	return len(o.Domaines) == 0 || slices.Contains(o.Domaines, code)
+}
+
+// PostalAddress is the address on one line.
+func (o Organisation) PostalAddress() string {
+	return strings.TrimSpace(o.Address + ", " + strings.TrimSpace(o.Postcode+" "+o.City))
+}
+
+// Admit is the decision to let a structure in.
+func Admit(o Organisation, by journal.Actor) (Organisation, journal.Fact, error) {
+	if err := o.Check(); err != nil {
+		return Organisation{}, journal.Fact{}, err
+	}
+	return o, journal.NewFact(by, journal.StructureAdmit, journal.Object{Type: "organisation", ID: o.ID}), nil
+}

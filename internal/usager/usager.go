@@ -1,0 +1,45 @@
+// Package usager is the person who gives the mandat: the mandant.
+//
+// It guarantees that an usager never prints their own name into a log and that
+// only an e-mail they themselves called safe is ever handed to a service. How
+// they are stored (encrypted under their own key) is the vault's business.
+package usager
+
+import (
+	"errors"
+	"log/slog"
+
+	"relais/internal/identite"
+	"relais/internal/mandat"
+)
+
+// ErrNotFound is returned for an usager whom the asker may not know of.
+var ErrNotFound = errors.New("usager inconnu")
+
+// Usager is one person, as FranceConnect identified them.
+type Usager struct {
+	ID        string
+	Identite  identite.Pivot
+	Sub       string // FranceConnect's pairwise identifier of this person at Relais
+	Email     string // as FranceConnect gave it, "" without
+	EmailSafe bool   // they said that nobody else reads it
+	Telephone string
+}
+
+// LogValue prints the identifier only.
+func (u Usager) LogValue() slog.Value { return slog.StringValue(u.ID) }
+
+// EmailFor is the address to give to a hub that demands one: their own if they
+// called it safe, else the operator's, "" when there is neither.
+func (u Usager) EmailFor(absent string) string {
+	if u.EmailSafe && u.Email != "" {
+		return u.Email
+	}
+	return absent
+}
+
+// File is an usager with the mandats that one structure holds of them.
+type File struct {
+	Usager  Usager
+	Mandats []mandat.Mandat
+}
