@@ -24,7 +24,7 @@ have gcc || need gcc
 
 if [ "${1:-build}" = test ]; then
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || have initdb || need postgresql
-	[ -n "${RELAIS_CHROMIUM:-}" ] || have chromium-headless-shell || have chromium || need chromium-headless-shell
+	[ -n "${TEST_CHROMIUM:-}" ] || have chromium-headless-shell || have chromium || need chromium-headless-shell
 	[ -e "$cache/axe-core-$axe_version/axe.min.js" ] || have npm || need npm
 fi
 

@@ -42,7 +42,7 @@ type Browser struct {
 var launched = sync.OnceValues(launch)
 
 // Start returns the browser, starting it when this is the first call.
-// RELAIS_CHROMIUM names another executable than those looked for in PATH.
+// TEST_CHROMIUM names another executable than those looked for in PATH.
 func Start(t testing.TB) *Browser {
 	t.Helper()
 	b, err := launched()
@@ -54,7 +54,7 @@ func Start(t testing.TB) *Browser {
 
 func executable() (string, error) {
 	names := []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"}
-	if named := os.Getenv("RELAIS_CHROMIUM"); named != "" {
+	if named := os.Getenv("TEST_CHROMIUM"); named != "" {
 		names = []string{named}
 	}
 	for _, name := range names {

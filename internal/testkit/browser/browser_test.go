@@ -198,7 +198,6 @@ func TestScreenshot(t *testing.T) {
 func TestImpossibleActsFail(t *testing.T) {
 	url := site(t)
 	p := browser.Start(t).Person(t, "Camille", browser.Options{})
-	p.Open(url)
 	for name, c := range map[string]struct {
 		act  func(*browser.Person)
 		want string
@@ -212,6 +211,7 @@ func TestImpossibleActsFail(t *testing.T) {
 		"leave the machine": {func(p *browser.Person) { p.Open("http://exemple.invalid/") }, "ERR_NAME_NOT_RESOLVED"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			p.In(t).Open(url)
 			got := (&recorder{TB: t}).run(func(tb testing.TB) { c.act(p.In(tb)) })
 			if !strings.Contains(got, c.want) || !strings.Contains(got, "Camille") || !strings.Contains(got, "address:") {
 				t.Errorf("failed with %q, want %q, the person and the page", got, c.want)
