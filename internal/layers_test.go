@@ -55,7 +55,7 @@ var (
 		"internal/web/api",            // machines
 	}
 	// assets are files that the binary carries, and nothing else.
-	assets = []string{"sql", "ui", "testdata"}
+	assets = []string{"sql", "ui", "ui/actes", "testdata"}
 )
 
 const (
@@ -69,13 +69,13 @@ const (
 func knows(pkg string) []string {
 	switch {
 	case pkg == "internal/acte":
-		return append(slices.Clone(nouns), "ui") // the dated texts of mandats
+		return append(slices.Clone(nouns), "ui/actes") // the dated texts of mandats
 	case slices.Contains(nouns, pkg):
 		return nouns
 	case pkg == store:
 		return append(slices.Clone(nouns), "sql")
 	case pkg == "internal/sandbox":
-		return append(slices.Clone(nouns), "testdata", "ui")
+		return append(slices.Clone(nouns), "testdata")
 	case slices.Contains(adapters, pkg):
 		return nouns
 	case pkg == page:
