@@ -61,6 +61,7 @@ var (
 const (
 	routes = "internal/web"      // the whole route table; knows every desk
 	page   = "internal/web/page" // what every page uses
+	desk   = "internal/web/desk" // what desks and routes agree on: route, access, visit
 	store  = "internal/store"
 	cmd    = "cmd/relais" // the only one that names store and web together
 )
@@ -80,15 +81,15 @@ func knows(pkg string) []string {
 		return nouns
 	case pkg == page:
 		return append(behindDesks(), "ui")
+	case pkg == desk:
+		return append(behindDesks(), page)
 	case slices.Contains(desks, pkg):
-		return append(behindDesks(), page, "ui")
+		return append(behindDesks(), page, desk, "ui")
 	case pkg == routes:
-		return append(append(behindDesks(), page, "ui"), desks...)
+		return append(append(behindDesks(), page, desk, "ui"), desks...)
 	case pkg == cmd:
 		all := slices.Concat(nouns, adapters, desks, assets)
-		return append(all, routes, page)
-	case strings.HasPrefix(pkg, testkit):
-		return nil // and each other: see layerOf
+		return append(all, routes, page, desk)
 	}
 	return nil
 }
@@ -119,10 +120,10 @@ var reserved = map[string][]string{
 	"github.com/gorilla/securecookie":      {"internal/session"},
 	"github.com/tink-crypto/tink-go/":      {"internal/coffre"},
 	"github.com/chromedp/":                 {testkit},
-	"github.com/prometheus/client_golang/": append(slices.Concat(adapters, desks), routes, page, cmd),
-	"html/template":                        append(slices.Clone(desks), routes, page, "internal/sandbox", "internal/provider", "ui"),
-	"net/http":                             append(slices.Concat(adapters, desks), routes, page, cmd, testkit),
-	"net":                                  append(slices.Concat(adapters, desks), routes, page, cmd, testkit),
+	"github.com/prometheus/client_golang/": append(slices.Concat(adapters, desks), routes, page, desk, cmd),
+	"html/template":                        append(slices.Clone(desks), routes, page, desk, "internal/sandbox", "internal/provider", "ui"),
+	"net/http":                             append(slices.Concat(adapters, desks), routes, page, desk, cmd, testkit),
+	"net":                                  append(slices.Concat(adapters, desks), routes, page, desk, cmd, testkit),
 	"os":                                   append(slices.Clone(adapters), cmd, testkit, "testdata"),
 	"os/exec":                              {testkit},
 	"unsafe":                               {},
@@ -151,7 +152,7 @@ func TestLayers(t *testing.T) {
 }
 
 func placed(pkg string) bool {
-	return pkg == routes || pkg == page || pkg == cmd || strings.HasPrefix(pkg, testkit) ||
+	return slices.Contains([]string{routes, page, desk, cmd}, pkg) || strings.HasPrefix(pkg, testkit) ||
 		slices.Contains(slices.Concat(nouns, adapters, desks, assets), pkg)
 }
 
