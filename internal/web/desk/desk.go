@@ -1,0 +1,180 @@
+// Package desk is what the desks and the web server agree on: a route with the
+// access it demands, the visit behind a request, and the errors that become
+// pages.
+//
+// It guarantees that a desk's handler only ever runs behind the access that its
+// route declares: package web reads the same table to enforce it, and the rights
+// matrix prints it. It renders nothing and stores nothing.
+package desk
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"relais/internal/aidant"
+	"relais/internal/delegation"
+	"relais/internal/domaine"
+	"relais/internal/organisation"
+	"relais/internal/web/page"
+)
+
+// Access is who may reach a route. It is checked on the server at every request.
+type Access string
+
+// The accesses. All but Public, Protocol and Usager refuse an entrusted screen.
+const (
+	Public         Access = "public"         // anyone
+	Protocol       Access = "protocole"      // OpenID Connect endpoints, with checks of their own
+	Agent          Access = "agent"          // any agent who is signed in
+	Aidant         Access = "aidant"         // the aidant's counter
+	Referent       Access = "referent"       // the structure's team
+	Auditeur       Access = "auditeur"       // the journal
+	Administrateur Access = "administrateur" // structures and agents
+	Usager         Access = "usager"         // the entrusted screen, for its one signature
+	Handover       Access = "passage"        // signed in, screen entrusted or not: leave, take back
+)
+
+// Role returns the role an access demands, "" for none.
+func (a Access) Role() aidant.Role {
+	switch a {
+	case Aidant:
+		return aidant.RoleAidant
+	case Referent:
+		return aidant.RoleReferent
+	case Auditeur:
+		return aidant.RoleAuditeur
+	case Administrateur:
+		return aidant.RoleAdministrateur
+	}
+	return ""
+}
+
+// Handler serves a route. What it returns as error becomes a page, made in one
+// place; nothing may have been written then.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+// Route is one line of the route table. Pattern is net/http's, with its method.
+type Route struct {
+	Pattern string
+	Access  Access
+	Handle  Handler
+}
+
+// Visit is who stands behind a request that passed its access.
+type Visit struct {
+	Aidant       aidant.Aidant
+	Organisation organisation.Organisation
+	Session      aidant.Session
+	Use          *delegation.Open // the use that is open, or nil
+	Clock        page.SessionClock
+	Flash        []page.Flash
+}
+
+type visitKey struct{}
+
+// WithVisit makes ctx carry the visit.
+func WithVisit(ctx context.Context, v Visit) context.Context {
+	return context.WithValue(ctx, visitKey{}, v)
+}
+
+// Of returns the visit of a request whose route demands one. The zero Visit on a
+// public route.
+func Of(r *http.Request) Visit {
+	v, _ := r.Context().Value(visitKey{}).(Visit)
+	return v
+}
+
+// Zone is the time zone in which the visitor's dates are shown.
+func (v Visit) Zone() *time.Location { return v.Organisation.Location() }
+
+// section is one entry of the menu.
+type section struct {
+	role       aidant.Role
+	href, text string
+}
+
+var sections = []section{
+	{aidant.RoleAidant, "/guichet", "Guichet"},
+	{aidant.RoleAidant, "/mandats", "Mandats"},
+	{aidant.RoleReferent, "/structure", "Équipe"},
+	{aidant.RoleAuditeur, "/controle", "Journal"},
+	{aidant.RoleAdministrateur, "/administration", "Habilitations"},
+}
+
+// Home is where an agent starts, by their first role.
+func Home(a aidant.Aidant) string {
+	for _, s := range sections {
+		if a.Has(s.role) {
+			return s.href
+		}
+	}
+	return "/compte"
+}
+
+// Layout is the frame of a signed-in page; current is the href of its section.
+func (v Visit) Layout(title, current string) page.Layout {
+	l := page.Layout{Title: title, Flash: v.Flash}
+	if v.Aidant.ID == "" {
+		return l
+	}
+	l.Visitor = &page.Visitor{Name: v.Aidant.Name(), Role: v.roleLabel(), Structure: v.Organisation.Name}
+	clock := v.Clock
+	l.Session = &clock
+	for _, s := range sections {
+		if v.Aidant.Has(s.role) {
+			l.Nav = append(l.Nav, page.NavLink{Href: s.href, Text: s.text, Current: s.href == current})
+		}
+	}
+	if v.Use != nil {
+		l.Banner = v.banner()
+	}
+	return l
+}
+
+func (v Visit) roleLabel() string {
+	if len(v.Aidant.Roles) == 0 {
+		return ""
+	}
+	return v.Aidant.Roles[0].Label()
+}
+
+func (v Visit) banner() *page.Banner {
+	title := v.Use.Login.Domaine
+	if d, ok := domaine.Current().Find(title); ok {
+		title = d.Title
+	}
+	return &page.Banner{
+		Usager: v.Use.Usager.Identite.Display(), Birthdate: string(v.Use.Usager.Identite.Birthdate),
+		Domaine: title, Until: page.DateTime(v.Use.Mandat.EndsAt.In(v.Zone())), FinishURL: "/demarche/terminer",
+	}
+}
+
+// UsagerLayout is the frame of the entrusted screen: no menu, nothing of the
+// aidant's.
+func (v Visit) UsagerLayout(title string) page.Layout {
+	return page.Layout{Title: title, Usager: true, Flash: v.Flash}
+}
+
+// Problem is an error that says what its page shows. A desk returns one where
+// the table of package web would be too vague.
+type Problem struct {
+	Status    int
+	Title     string
+	Text      string
+	Do        []string
+	Next      page.Link // where to go on; "" = the visitor's home
+	Cause     error     // for the log, never shown
+	Reference string
+}
+
+// Error implements error.
+func (p *Problem) Error() string {
+	if p.Cause != nil {
+		return p.Title + ": " + p.Cause.Error()
+	}
+	return p.Title
+}
+
+// Unwrap gives the cause.
+func (p *Problem) Unwrap() error { return p.Cause }
