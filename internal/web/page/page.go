@@ -85,8 +85,6 @@ type Plain struct{ Layout }
 type PublicPage struct {
 	Layout
 	Operator Operator
-	// StillSignedIn offers the way back to the counter from public pages.
-	StillSignedIn bool
 }
 
 // Operator is who runs this Relais, for the legal pages. What is empty is
