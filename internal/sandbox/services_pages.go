@@ -14,7 +14,6 @@ type line struct{ Name, Value string }
 type servicePage struct {
 	Service service
 	Logged  bool
-	Person  string
 	Claims  []line
 	Actor   []line
 }
@@ -34,8 +33,7 @@ func (s *services) space(one service, w http.ResponseWriter, r *http.Request) {
 	}
 	s.pages.render(w, http.StatusOK, "espace.html", page{Site: one.Name, Theme: "services", Title: "Mon espace – " + one.Name,
 		Body: servicePage{
-			Service: one, Logged: true, Person: fmt.Sprint(session.person["given_name"], " ", session.person["family_name"]),
-			Claims: identityLines(session.person), Actor: flatten("", session.act),
+			Service: one, Logged: true, Claims: identityLines(session.person), Actor: flatten("", session.act),
 		}})
 }
 
