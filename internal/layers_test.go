@@ -47,12 +47,18 @@ var (
 	// desks serve one kind of person each.
 	desks = []string{
 		"internal/web/guichet",        // the aidant's counter
+		"internal/web/agir",           // the use of a mandat at a public service
 		"internal/web/compte",         // login, logout, my sessions
 		"internal/web/monespace",      // the usager
 		"internal/web/structure",      // the référent
 		"internal/web/controle",       // the auditeur
 		"internal/web/administration", // the administrateur
 		"internal/web/api",            // machines
+	}
+	// shared are rooms between desks, without routes.
+	shared = []string{
+		"internal/web/redaction", // the text of a mandat, composed
+		"internal/web/agents",    // the page of one agent
 	}
 	// assets are files that the binary carries, and nothing else.
 	assets = []string{"sql", "ui", "ui/actes", "testdata"}
@@ -83,12 +89,14 @@ func knows(pkg string) []string {
 		return append(behindDesks(), "ui")
 	case pkg == desk:
 		return append(behindDesks(), page)
+	case slices.Contains(shared, pkg):
+		return append(behindDesks(), page, desk)
 	case slices.Contains(desks, pkg):
-		return append(behindDesks(), page, desk, "ui")
+		return append(append(behindDesks(), page, desk, "ui"), shared...)
 	case pkg == routes:
 		return append(append(behindDesks(), page, desk, "ui"), desks...)
 	case pkg == cmd:
-		all := slices.Concat(nouns, adapters, desks, assets)
+		all := slices.Concat(nouns, adapters, desks, shared, assets)
 		return append(all, routes, page, desk)
 	}
 	return nil

@@ -1,0 +1,143 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"relais/internal/aidant"
+	"relais/internal/web/desk"
+	"relais/internal/web/page"
+)
+
+// guard runs a route's handler behind its access and turns its error into a page.
+func (s *Server) guard(rt desk.Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.admit(rt, w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) error {
+	if rt.Access == desk.Protocol {
+		return rt.Handle(w, r)
+	}
+	v, err := s.visit(w, r)
+	if rt.Access == desk.Public {
+		return s.admitPublic(rt, v, err, w, r)
+	}
+	if errors.Is(err, aidant.ErrSession) {
+		return s.signInFirst(rt, w, r)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.check(rt, v, r); err != nil {
+		return err
+	}
+	if err := s.addUse(rt, &v, r); err != nil {
+		return err
+	}
+	return rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v)))
+}
+
+// admitPublic serves a page that needs no visitor. An entrusted screen gets the
+// information pages, and no way to sign in as somebody.
+func (s *Server) admitPublic(rt desk.Route, v desk.Visit, err error, w http.ResponseWriter, r *http.Request) error {
+	if err != nil && !errors.Is(err, aidant.ErrSession) {
+		return err
+	}
+	if v.Session.Entrusted != "" {
+		if strings.HasSuffix(rt.Pattern, " /connexion") || rt.Pattern == "GET /{$}" {
+			return s.entrusted(rt, v, r)
+		}
+		v = desk.Visit{Session: v.Session}
+	}
+	return rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v)))
+}
+
+// visit loads who stands behind the request. aidant.ErrSession for nobody.
+func (s *Server) visit(w http.ResponseWriter, r *http.Request) (desk.Visit, error) {
+	c, err := s.Sessions.Current(r)
+	if err != nil {
+		return desk.Visit{}, err
+	}
+	idle := int(s.Idle.Seconds())
+	v := desk.Visit{Aidant: c.Aidant, Organisation: c.Organisation, Session: c.Session,
+		Clock: page.SessionClock{IdleSeconds: idle, WarnSeconds: min(120, idle/2), ProlongURL: "/compte/prolonger"}}
+	if r.Method == http.MethodGet {
+		v.Flash = s.Sessions.Flashes(w, r)
+	}
+	return v, nil
+}
+
+// check says whether the visitor may reach the route; a refusal is written to
+// the journal.
+func (s *Server) check(rt desk.Route, v desk.Visit, r *http.Request) error {
+	switch entrusted := v.Session.Entrusted != ""; {
+	case rt.Access == desk.Handover:
+		return nil
+	case rt.Access == desk.Usager && !entrusted:
+		return s.refuse(rt, v, r, "ecran_non_confie", &desk.Problem{Status: http.StatusForbidden,
+			Title: "Cet écran n’est pas confié à un usager",
+			Text:  "Cette page ne s’ouvre que pendant la signature d’un mandat, quand l’aidant confie l’écran à l’usager.",
+			Next:  page.Link{Href: desk.Home(v.Aidant), Text: "Revenir au guichet"}})
+	case rt.Access == desk.Usager:
+		return nil
+	case entrusted:
+		return s.entrusted(rt, v, r)
+	}
+	if role := rt.Access.Role(); role != "" && !v.Aidant.Has(role) {
+		return s.refuse(rt, v, r, "role", &desk.Problem{Status: http.StatusForbidden})
+	}
+	return nil
+}
+
+func (s *Server) entrusted(rt desk.Route, v desk.Visit, r *http.Request) error {
+	return s.refuse(rt, v, r, "ecran_confie", &desk.Problem{Status: http.StatusForbidden,
+		Title: "L’écran est confié à l’usager",
+		Text:  "Pendant la signature d’un mandat, seules les pages de cette signature répondent.",
+		Do:    []string{"Pour reprendre l’écran, l’aidant doit s’identifier de nouveau."},
+		Next:  page.Link{Href: "/tour", Text: "Revenir à la signature"}})
+}
+
+func (s *Server) refuse(rt desk.Route, v desk.Visit, r *http.Request, reason string, p *desk.Problem) error {
+	fact := aidant.Refused(v.Aidant.Actor(v.Session.Auth), routeCode(rt.Pattern), reason)
+	if err := s.Recorder.Append(r.Context(), fact); err != nil {
+		return err
+	}
+	return p
+}
+
+// routeCode is a pattern as the journal takes it, without blanks.
+func routeCode(pattern string) string { return strings.ReplaceAll(pattern, " ", ":") }
+
+// addUse puts the open use into the visit, for the banner. Only pages need it.
+func (s *Server) addUse(rt desk.Route, v *desk.Visit, r *http.Request) error {
+	if r.Method != http.MethodGet || v.Session.Entrusted != "" || !v.Aidant.Has(aidant.RoleAidant) {
+		return nil
+	}
+	use, open, err := s.Uses.OpenUse(r.Context(), v.Aidant.ID)
+	if err != nil || !open {
+		return err
+	}
+	v.Use = &use
+	return nil
+}
+
+// signInFirst sends a visitor without session to the login, and back afterwards.
+// A form cannot be sent again from here: its page keeps what was typed.
+func (s *Server) signInFirst(rt desk.Route, w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodGet && rt.Access != desk.Usager && rt.Access != desk.Handover {
+		to := "/connexion?" + url.Values{"retour": {r.URL.RequestURI()}}.Encode()
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return nil
+	}
+	s.Sessions.Clear(w)
+	return &desk.Problem{Status: http.StatusForbidden, Title: "Votre session est terminée",
+		Text: "Par sécurité, Relais ferme une session restée sans action, ou fermée ailleurs. Rien n’a été modifié par cette demande.",
+		Do:   []string{"Identifiez-vous de nouveau : ce que vous aviez saisi vous est rendu si ce navigateur le permet.", "Un brouillon de mandat déjà enregistré n’est pas perdu."},
+		Next: page.Link{Href: "/connexion", Text: "S’identifier"}}
+}

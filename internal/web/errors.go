@@ -1,0 +1,90 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"relais/internal/aidant"
+	"relais/internal/delegation"
+	"relais/internal/habilitation"
+	"relais/internal/journal"
+	"relais/internal/mandat"
+	"relais/internal/organisation"
+	"relais/internal/provider"
+	"relais/internal/usager"
+	"relais/internal/web/desk"
+	"relais/internal/web/page"
+)
+
+// table is the one place where errors become statuses and words. Whatever is not
+// in it is a 500 with a reference, and the only thing logged at error level.
+var table = []struct {
+	err    error
+	status int
+	title  string
+	text   string
+}{
+	{mandat.ErrNotFound, http.StatusNotFound, "Ce mandat est introuvable", "Il n’existe pas, ou il n’est pas de votre structure."},
+	{usager.ErrNotFound, http.StatusNotFound, "Cette personne est introuvable", "Votre structure n’a pas de mandat de cette personne."},
+	{organisation.ErrNotFound, http.StatusNotFound, "", ""},
+	{aidant.ErrNotFound, http.StatusNotFound, "Cet agent est introuvable", "Il n’existe pas, ou il n’est pas de votre structure."},
+	{mandat.ErrState, http.StatusConflict, "", ""},
+	{mandat.ErrStale, http.StatusConflict, "", ""},
+	{mandat.ErrEnded, http.StatusConflict, "Ce mandat a pris fin", "Le mandat, ou cette autorisation, n’est plus en cours. Rien n’a été modifié."},
+	{mandat.ErrOverlap, http.StatusConflict, "Un autre mandat couvre déjà ce domaine", "Un mandat en cours, entre cette personne et votre structure, couvre déjà l’un des domaines."},
+	{mandat.ErrScope, http.StatusForbidden, "Le mandat ne couvre pas ce domaine", "Cette démarche n’est pas dans le mandat, ou le service ne l’accepte pas."},
+	{mandat.ErrNotNamed, http.StatusForbidden, "Ce mandat ne vous désigne pas", "Le texte signé par l’usager ne vous autorise pas à agir."},
+	{mandat.ErrInvalid, http.StatusUnprocessableEntity, "", ""},
+	{delegation.ErrMade, http.StatusConflict, "Ce choix a déjà été fait", "La connexion au service a déjà été lancée avec ce choix."},
+	{delegation.ErrOpen, http.StatusConflict, "Une démarche est déjà ouverte", "Terminez la démarche en cours avant d’agir pour une autre personne."},
+	{habilitation.ErrState, http.StatusConflict, "", ""},
+	{habilitation.ErrSelf, http.StatusForbidden, "On ne décide pas de sa propre habilitation", "Demandez à une autre personne qui en a le droit."},
+	{provider.ErrNoRequest, http.StatusConflict, "Cette connexion n’est plus en attente", "Elle a été commencée dans un autre navigateur, elle a déjà servi, ou elle date de plus de dix minutes."},
+	{aidant.ErrSession, http.StatusForbidden, "Votre session est terminée", "Identifiez-vous de nouveau."},
+	{page.ErrFormTooLarge, http.StatusRequestEntityTooLarge, "", ""},
+	{page.ErrFormMalformed, http.StatusBadRequest, "", ""},
+	{page.ErrFormRepeated, http.StatusBadRequest, "", ""},
+}
+
+// fail answers with the page of an error. Nothing was written before.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.errorPage(r, err)
+	v := desk.Of(r)
+	frame := v.Layout(p.Heading, "")
+	p.Layout = frame
+	p.Usager = v.Session.Entrusted != ""
+	s.Pages.RenderError(w, p)
+}
+
+func (s *Server) errorPage(r *http.Request, err error) *page.ErrorPage {
+	var problem *desk.Problem
+	if errors.As(err, &problem) {
+		return fromProblem(problem)
+	}
+	for _, row := range table {
+		if errors.Is(err, row.err) {
+			return fromProblem(&desk.Problem{Status: row.status, Title: row.title, Text: row.text})
+		}
+	}
+	ref := journal.RequestID(r.Context())
+	s.Log.ErrorContext(r.Context(), "request failed", "error", err, "route", r.Pattern, "request", ref)
+	p := page.NewErrorPage(http.StatusInternalServerError)
+	p.Reference = ref
+	return p
+}
+
+func fromProblem(problem *desk.Problem) *page.ErrorPage {
+	p := page.NewErrorPage(problem.Status)
+	if problem.Title != "" {
+		p.Heading, p.Title = problem.Title, problem.Title
+		p.Do = problem.Do
+	}
+	if problem.Text != "" {
+		p.Text = problem.Text
+	}
+	if problem.Next.Href != "" {
+		p.Links = []page.Link{problem.Next}
+	}
+	p.Reference = problem.Reference
+	return p
+}
