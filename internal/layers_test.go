@@ -128,10 +128,10 @@ var reserved = map[string][]string{
 	"github.com/gorilla/securecookie":      {"internal/session"},
 	"github.com/tink-crypto/tink-go/":      {"internal/coffre"},
 	"github.com/chromedp/":                 {testkit},
-	"github.com/prometheus/client_golang/": append(slices.Concat(adapters, desks), routes, page, desk, cmd),
+	"github.com/prometheus/client_golang/": append(slices.Concat(adapters, desks, shared), routes, page, desk, cmd),
 	"html/template":                        append(slices.Clone(desks), routes, page, desk, "internal/sandbox", "internal/provider", "ui"),
-	"net/http":                             append(slices.Concat(adapters, desks), routes, page, desk, cmd, testkit),
-	"net":                                  append(slices.Concat(adapters, desks), routes, page, desk, cmd, testkit),
+	"net/http":                             append(slices.Concat(adapters, desks, shared), routes, page, desk, cmd, testkit),
+	"net":                                  append(slices.Concat(adapters, desks, shared), routes, page, desk, cmd, testkit),
 	"os":                                   append(slices.Clone(adapters), cmd, testkit, "testdata"),
 	"os/exec":                              {testkit},
 	"unsafe":                               {},
@@ -161,7 +161,7 @@ func TestLayers(t *testing.T) {
 
 func placed(pkg string) bool {
 	return slices.Contains([]string{routes, page, desk, cmd}, pkg) || strings.HasPrefix(pkg, testkit) ||
-		slices.Contains(slices.Concat(nouns, adapters, desks, assets), pkg)
+		slices.Contains(slices.Concat(nouns, adapters, desks, shared, assets), pkg)
 }
 
 // refuse tells why pkg may not import name, and nothing when it may.
