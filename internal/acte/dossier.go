@@ -2,11 +2,13 @@ package acte
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -78,11 +80,23 @@ type loginClaims struct {
 	ACR   string `json:"acr"`
 }
 
+// userinfoClaims reads a hub's userinfo. FranceConnect delivers a partial birth
+// date as a presumed one (1950-00-00 as 1950-01-01); what the person's provider
+// said stands in idp_birthdate only, so that one counts where it is given.
 type userinfoClaims struct {
-	Sub   string `json:"sub"`
-	Email string `json:"email"`
-	IDP   string `json:"idp_id"`
+	Sub          string             `json:"sub"`
+	Email        string             `json:"email"`
+	IDP          string             `json:"idp_id"`
+	IDPBirthdate identite.Birthdate `json:"idp_birthdate"`
 	identite.Pivot
+}
+
+func (c userinfoClaims) pivot() identite.Pivot {
+	p := c.Pivot
+	if c.IDPBirthdate != "" {
+		p.Birthdate = c.IDPBirthdate
+	}
+	return p.Normal()
 }
 
 // Verify re-checks the usager's half offline: the id_token is signed by a key of
@@ -106,7 +120,7 @@ func (d Dossier) Verify() (Attested, error) {
 	if info.Sub == "" || info.Sub != login.Subject {
 		return Attested{}, fmt.Errorf("%w: l'identité n'est pas celle de la personne connectée", ErrEvidence)
 	}
-	return Attested{Sub: info.Sub, IDP: info.IDP, Email: info.Email, Pivot: info.Pivot.Normal(), LoggedInAt: login.IssuedAt.Time()}, nil
+	return Attested{Sub: info.Sub, IDP: info.IDP, Email: info.Email, Pivot: info.pivot(), LoggedInAt: login.IssuedAt.Time().UTC()}, nil
 }
 
 // VerifyAidant re-checks the aidant's half in the same way and returns the sub.
@@ -144,7 +158,7 @@ func open(token string, jwks []byte, into any) error {
 		return fmt.Errorf("%w: clés illisibles", ErrEvidence)
 	}
 	parsed, err := jwt.ParseSigned(token, signatures)
-	if err != nil {
+	if err != nil || !strict(token) {
 		return fmt.Errorf("%w: jeton illisible", ErrEvidence)
 	}
 	if len(parsed.Headers) != 1 {
@@ -159,4 +173,16 @@ func open(token string, jwks []byte, into any) error {
 		}
 	}
 	return fmt.Errorf("%w: aucune clé ne vérifie la signature", ErrEvidence)
+}
+
+// strict tells whether a token is the one spelling of its bytes. The last
+// character of a base64 part may hold unused bits, which the decoder drops: a
+// token changed there would still verify, and every byte of the evidence counts.
+func strict(token string) bool {
+	for part := range strings.SplitSeq(token, ".") {
+		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil || strings.ContainsAny(part, "\r\n") {
+			return false
+		}
+	}
+	return true
 }
