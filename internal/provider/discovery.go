@@ -1,0 +1,96 @@
+package provider
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+)
+
+// publish writes the two public documents, once.
+func (p *Provider) publish() error {
+	var err error
+	if p.jwks, err = json.Marshal(p.opts.Keys.Public()); err != nil {
+		return err
+	}
+	p.discovery, err = json.Marshal(p.metadata())
+	return err
+}
+
+// metadata says what is on, and nothing else (OIDC Discovery §3, RFC 8414).
+func (p *Provider) metadata() map[string]any {
+	issuer := p.opts.Issuer
+	doc := map[string]any{
+		"issuer":                                         issuer,
+		"authorization_endpoint":                         issuer + "/authorize",
+		"token_endpoint":                                 issuer + "/token",
+		"userinfo_endpoint":                              issuer + "/userinfo",
+		"jwks_uri":                                       issuer + "/jwks",
+		"end_session_endpoint":                           issuer + "/session/end",
+		"scopes_supported":                               scopeNames(),
+		"response_types_supported":                       []string{"code"},
+		"response_modes_supported":                       []string{"query"},
+		"grant_types_supported":                          []string{"authorization_code"},
+		"subject_types_supported":                        []string{"pairwise"},
+		"acr_values_supported":                           []string{acr},
+		"code_challenge_methods_supported":               []string{"S256"},
+		"claim_types_supported":                          []string{"normal"},
+		"claims_supported":                               claimNames(),
+		"claims_parameter_supported":                     true,
+		"request_parameter_supported":                    false,
+		"request_uri_parameter_supported":                false,
+		"authorization_response_iss_parameter_supported": true,
+		"ui_locales_supported":                           []string{"fr"},
+		"id_token_signing_alg_values_supported":          p.inUse(func(c *registered) string { return c.IDTokenAlg }, "RS256", "ES256"),
+		"userinfo_signing_alg_values_supported":          p.inUse(func(c *registered) string { return c.UserinfoAlg }, "RS256", "ES256"),
+		"token_endpoint_auth_methods_supported":          p.inUse(func(c *registered) string { return c.AuthMethod }),
+	}
+	for name, of := range map[string]func(*registered) string{
+		"id_token_encryption_alg_values_supported": func(c *registered) string { return c.IDTokenKeyAlg },
+		"id_token_encryption_enc_values_supported": func(c *registered) string { return c.IDTokenEnc },
+		"userinfo_encryption_alg_values_supported": func(c *registered) string { return c.UserinfoKeyAlg },
+		"userinfo_encryption_enc_values_supported": func(c *registered) string { return c.UserinfoEnc },
+	} {
+		if list := p.inUse(of); len(list) > 0 {
+			doc[name] = list
+		}
+	}
+	if methods, _ := doc["token_endpoint_auth_methods_supported"].([]string); slices.Contains(methods, "private_key_jwt") {
+		doc["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256", "RS256"}
+	}
+	return doc
+}
+
+// inUse lists always, and what else the clients use, sorted.
+func (p *Provider) inUse(of func(*registered) string, always ...string) []string {
+	list := slices.Clone(always)
+	for _, c := range p.clients {
+		if v := of(c); v != "" && !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func claimNames() []string {
+	names := []string{"iss", "sub", "aud", "exp", "iat", "nonce", "acr", "auth_time", "rep_scope", "act", "sid"}
+	for _, s := range scopeClaims {
+		for _, c := range s.claims {
+			if !slices.Contains(names, c) {
+				names = append(names, c)
+			}
+		}
+	}
+	return names
+}
+
+// static serves a document made at the start; five minutes let a new key be seen
+// before it signs.
+func static(body []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(body) // the reader may have left
+	}
+}

@@ -1,0 +1,30 @@
+// Package provider is the OpenID Provider of Relais: a hub such as FranceConnect
+// sends a browser, an aidant chooses an usager and a domaine, and the hub learns
+// who the usager is. The choice is the authentication.
+//
+//	GET  /.well-known/openid-configuration   what is on, and nothing else
+//	GET  /jwks                               public signing keys
+//	GET  /authorize, POST /authorize         gate, then 303 to the desk's page of the choice
+//	     Pending, Choose, Refuse             what that page calls
+//	POST /token                              code for token, once
+//	GET  /userinfo, POST /userinfo           the identity, each time with its journal entry
+//	GET  /session/end, POST /session/end     end of the use, asked by the hub
+//
+// The protocol is github.com/luikyv/go-oidc, at exactly the version of go.mod,
+// between a strict gate in front (exact redirect_uri, nothing repeated, claims
+// that parse) and a unit of work behind: what the library saves is collected,
+// one call of [Ledger] writes it, and only then does the buffered answer leave.
+//
+// It guarantees that a request finishes in the browser that began it (its state
+// is a sealed cookie), that a code is good once and for 60 seconds, that a code
+// shown twice takes its token with it, that nothing is handed out once the
+// mandat has ended, and that no code, token, secret or civil identity is stored
+// or logged by it.
+//
+// It does not decide who may act: the desk does, in the transaction that it runs
+// inside Choose. It never answers without a new choice, so prompt=none is always
+// login_required and an id_token_hint at /authorize is ignored; the standard
+// profile's silent reuse is not built. There is no refresh token, PAR, DPoP,
+// request object or back-channel logout. Used client assertions are remembered
+// in this process only.
+package provider
