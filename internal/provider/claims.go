@@ -90,14 +90,20 @@ func (p *Provider) act(c *registered, ch Choice) *act {
 }
 
 // idTokenClaims adds what the choice tells. The library sets iss, sub, aud, exp,
-// iat and nonce. sid names the use, for the hub's logout.
+// iat and nonce.
 func (p *Provider) idTokenClaims(ctx context.Context, g *goidc.Grant) map[string]any {
 	t := unitOf(ctx).state.Told
-	claims := map[string]any{"acr": acr, "auth_time": t.AuthTime, "rep_scope": t.RepScope, "sid": g.ID}
+	claims := map[string]any{"acr": acr, "auth_time": t.AuthTime, "rep_scope": t.RepScope, "sid": p.sid(g.ClientID, g.ID)}
 	if t.Act != nil {
 		claims["act"] = t.Act
 	}
 	return claims
+}
+
+// sid names the use for the client's logout: the login and a code that binds it to
+// the client, since a client of HS256 can sign any hint it likes.
+func (p *Provider) sid(clientID, loginID string) string {
+	return loginID + "." + p.opts.Pseudonym("sid", clientID, loginID)[:32]
 }
 
 // userinfoClaims is the identity, as far as the scopes go. The library sets sub.

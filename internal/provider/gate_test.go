@@ -151,7 +151,9 @@ func TestErrorPage(t *testing.T) {
 	h.browser().get("/authorize?client_id=%3Cscript%3E&redirect_uri=x")
 	h.browser().get("/authorize?%zz")
 	h.browser().get("/authorize?" + strings.Repeat("a", 40<<10))
-	if len(seen) != 3 || slices.ContainsFunc(seen, func(s string) bool { return strings.Contains(s, "script") || !strings.Contains(s, "Relais") && !strings.Contains(s, "illisible") }) {
+	if len(seen) != 3 || slices.ContainsFunc(seen, func(s string) bool {
+		return strings.Contains(s, "script") || !strings.Contains(s, "Relais") && !strings.Contains(s, "illisible")
+	}) {
 		t.Errorf("pages = %q", seen)
 	}
 }
@@ -159,16 +161,18 @@ func TestErrorPage(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	h := newHouse(t)
 	for name, change := range map[string]func(*provider.Options){
-		"issuer with a slash":  func(o *provider.Options) { o.Issuer += "/" },
-		"issuer with a path":   func(o *provider.Options) { o.Issuer += "/op" },
-		"no keys":              func(o *provider.Options) { o.Keys = provider.Keys{} },
-		"no ledger":            func(o *provider.Options) { o.Ledger = nil },
-		"same client twice":    func(o *provider.Options) { o.Clients = append(o.Clients, o.Clients[0]) },
-		"short secret":         func(o *provider.Options) { o.Clients[0].Secret = "court" },
-		"alg none":             func(o *provider.Options) { o.Clients[0].IDTokenAlg = "none" },
-		"fragment":             func(o *provider.Options) { o.Clients[0].RedirectURIs = []string{"https://a.example/#x"} },
-		"unknown profile":      func(o *provider.Options) { o.Clients[0].Profile = "" },
-		"encrypted unsigned":   func(o *provider.Options) { o.Clients[3].UserinfoKeyAlg, o.Clients[3].UserinfoEnc = "ECDH-ES", "A256GCM" },
+		"issuer with a slash": func(o *provider.Options) { o.Issuer += "/" },
+		"issuer with a path":  func(o *provider.Options) { o.Issuer += "/op" },
+		"no keys":             func(o *provider.Options) { o.Keys = provider.Keys{} },
+		"no ledger":           func(o *provider.Options) { o.Ledger = nil },
+		"same client twice":   func(o *provider.Options) { o.Clients = append(o.Clients, o.Clients[0]) },
+		"short secret":        func(o *provider.Options) { o.Clients[0].Secret = "court" },
+		"alg none":            func(o *provider.Options) { o.Clients[0].IDTokenAlg = "none" },
+		"fragment":            func(o *provider.Options) { o.Clients[0].RedirectURIs = []string{"https://a.example/#x"} },
+		"unknown profile":     func(o *provider.Options) { o.Clients[0].Profile = "" },
+		"encrypted unsigned": func(o *provider.Options) {
+			o.Clients[3].UserinfoKeyAlg, o.Clients[3].UserinfoEnc = "ECDH-ES", "A256GCM"
+		},
 		"private key, no keys": func(o *provider.Options) { o.Clients[0].AuthMethod = "private_key_jwt" },
 	} {
 		o := provider.Options{Issuer: h.url, Clients: clients(), Keys: testKeys, Ledger: h.l, Recorder: h.l, Sealer: newSealer(t),

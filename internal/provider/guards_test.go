@@ -312,8 +312,10 @@ func TestGuard11Choice(t *testing.T) {
 
 func TestGuard12Failed(t *testing.T) {
 	for name, form := range map[string]func(code string) url.Values{
-		"another redirect_uri":   func(c string) url.Values { return hubForm(c, "redirect_uri", "http://127.0.0.1:8082/other") },
-		"another client":         func(c string) url.Values { return hubForm(c, "client_id", "hub-hs2", "client_secret", clients()[2].Secret) },
+		"another redirect_uri": func(c string) url.Values { return hubForm(c, "redirect_uri", "http://127.0.0.1:8082/other") },
+		"another client": func(c string) url.Values {
+			return hubForm(c, "client_id", "hub-hs2", "client_secret", clients()[2].Secret)
+		},
 		"a verifier out of thin": func(c string) url.Values { return hubForm(c, "code_verifier", verifier) },
 	} {
 		h := newHouse(t)

@@ -88,7 +88,7 @@ func TestHubLogin(t *testing.T) {
 	claims := h.idToken(tk.IDToken, "hub")
 	sub := pseudonym("sub", "hub", "u1")
 	for name, want := range map[string]any{
-		"iss": h.url, "sub": sub, "aud": "hub", "nonce": strings.Repeat("0e", 32), "acr": "eidas1", "sid": id,
+		"iss": h.url, "sub": sub, "aud": "hub", "nonce": strings.Repeat("0e", 32), "acr": "eidas1", "sid": id + "." + pseudonym("sid", "hub", id)[:32],
 	} {
 		if claims[name] != want {
 			t.Errorf("id_token %s = %v, want %v", name, claims[name], want)

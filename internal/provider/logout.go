@@ -1,10 +1,12 @@
 package provider
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -15,7 +17,12 @@ import (
 type hint struct {
 	Issuer   string `json:"iss"`
 	Audience string `json:"aud"` // ours always has one, a string
-	SID      string `json:"sid"`
+	SID      string `json:"sid"` // see Provider.sid
+}
+
+func (h hint) login() string {
+	id, _, _ := strings.Cut(h.SID, ".")
+	return id
 }
 
 var errHint = errors.New("id_token_hint refusé")
@@ -44,9 +51,9 @@ func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 		p.badRequest(w, r, "L’adresse de retour après déconnexion n’est pas celle qui est enregistrée.")
 		return
 	}
-	err = p.opts.Ledger.Stop(r.Context(), h.SID, delegation.Client(c.ID), "deconnexion_service", true)
+	err = p.opts.Ledger.Stop(r.Context(), h.login(), delegation.Client(c.ID), "deconnexion_service", true)
 	if err != nil && !errors.Is(err, delegation.ErrNotFound) {
-		p.opts.Log.ErrorContext(r.Context(), "provider: logout not written", "login", h.SID, "err", err)
+		p.opts.Log.ErrorContext(r.Context(), "provider: logout not written", "login", h.login(), "err", err)
 		p.opts.ErrorPage(w, r, http.StatusInternalServerError, "Déconnexion impossible", "La fin de la démarche n’a pas pu être enregistrée. Réessayez.")
 		return
 	}
@@ -68,7 +75,7 @@ func (p *Provider) readHint(text string) (*registered, hint, error) {
 		return nil, hint{}, errHint
 	}
 	var h hint
-	if json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &h) != nil || h.Issuer != p.opts.Issuer || h.SID == "" {
+	if json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &h) != nil || h.Issuer != p.opts.Issuer || !alphanumeric(h.login()) {
 		return nil, hint{}, errHint
 	}
 	c := p.clients[h.Audience]
@@ -87,7 +94,8 @@ func (p *Provider) readHint(text string) (*registered, hint, error) {
 		}
 		key = public
 	}
-	if _, err := jws.Verify(key); err != nil {
+	_, err = jws.Verify(key)
+	if err != nil || subtle.ConstantTimeCompare([]byte(h.SID), []byte(p.sid(c.ID, h.login()))) != 1 {
 		return nil, hint{}, errHint
 	}
 	return c, h, nil
