@@ -1,0 +1,234 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"relais/internal/aidant"
+	"relais/internal/journal"
+)
+
+// entryRow is an entry: its bytes, its leaf, and copies of fields for filters.
+type entryRow struct {
+	ID         int64   `db:"id"`
+	EntryID    string  `db:"entry_id"`
+	TS         instant `db:"ts"`
+	ActorType  string  `db:"actor_type"`
+	ActorRef   string  `db:"actor_ref"`
+	Action     string  `db:"action"`
+	ObjectType string  `db:"object_type"`
+	ObjectID   string  `db:"object_id"`
+	MandatID   string  `db:"mandat_id"`
+	StreamSeq  int64   `db:"stream_seq"`
+	Outcome    string  `db:"outcome"`
+	Body       []byte  `db:"body"`
+	Leaf       []byte  `db:"leaf"`
+}
+
+type headRow struct {
+	Size int64  `db:"size"`
+	Root []byte `db:"root"`
+	Edge []byte `db:"edge"`
+}
+
+type headCheckRow struct {
+	headRow
+	Last int64 `db:"last"`
+}
+
+type bodyRow struct {
+	ID   int64  `db:"id"`
+	Body []byte `db:"body"`
+}
+
+func (r headRow) head() (journal.Head, error) {
+	edge, err := journal.DecodeEdge(r.Edge)
+	if err != nil {
+		return journal.Head{}, err
+	}
+	h := journal.Head{Size: r.Size, Edge: edge}
+	if len(r.Root) != len(h.Root) {
+		return h, fmt.Errorf("%w: racine de %d octets", journal.ErrHead, len(r.Root))
+	}
+	copy(h.Root[:], r.Root)
+	return h, h.Check()
+}
+
+func (q *queries) journal() {
+	q.head = "SELECT size, root, edge FROM journal_head WHERE one = 1"
+	q.headLock = q.head + " FOR UPDATE" // PostgreSQL only
+	q.headCheck = "SELECT size, root, edge, (SELECT coalesce(max(id), -1) FROM journal) AS last FROM journal_head WHERE one = 1"
+	q.headMove = "UPDATE journal_head SET size = ?, root = ?, edge = ? WHERE one = 1 AND size = ? AND root = ?"
+	q.entryInsert = insertInto("journal", entryRow{})
+	q.entryAppend = "WITH e AS (" + q.entryInsert + `),
+		l AS (INSERT INTO journal_leaf (idx, entry_id, h) VALUES (?, ?, ?))
+		UPDATE journal_head SET size = ?, root = ?, edge = ? WHERE one = 1 AND size = ?` // PostgreSQL only
+	q.nodeInsert = "INSERT INTO journal_node (idx, h) VALUES (?, ?)"
+	q.streamEnd = "SELECT stream_seq AS seq, leaf FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq DESC LIMIT 1"
+	q.entryAt = query("SELECT " + plain(entryRow{}) + " FROM journal WHERE id = ?")
+	q.entriesOfMandat = "SELECT id, body FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq"
+	q.journalBounds = "SELECT coalesce(min(id), 0) AS low, coalesce(max(id), -1) AS high FROM journal WHERE ts >= ? AND ts < ?"
+	q.keysLast = "SELECT id, body FROM journal WHERE action = ? AND object_id = ? ORDER BY id DESC LIMIT 1"
+	q.keysBefore = "SELECT id, body FROM journal WHERE action = ? AND object_id = ? AND id < ? ORDER BY id"
+	q.verifyRows = query("SELECT " + plain(entryRow{}) + " FROM journal ORDER BY id")
+	q.verifyNodes = "SELECT idx, h FROM journal_node ORDER BY idx"
+	q.verifyLeaves = `SELECT j.id FROM journal j LEFT JOIN journal_leaf l ON l.idx = j.id AND l.entry_id = j.id AND l.h = j.leaf
+		WHERE l.idx IS NULL UNION ALL SELECT idx FROM journal_leaf WHERE idx NOT IN (SELECT id FROM journal) ORDER BY 1 LIMIT 1` // PostgreSQL only
+}
+
+// Append writes facts that stand alone, such as views and refusals.
+func (s *Store) Append(ctx context.Context, facts ...journal.Fact) error {
+	return s.write(ctx, func(t *tx) error {
+		for _, f := range facts {
+			if _, err := t.append(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// CommitKeys writes that an issuer's keys were seen, unless they are the last
+// ones written for it.
+func (s *Store) CommitKeys(ctx context.Context, issuer, jwksSHA256 string) error {
+	known := func(row bodyRow, err error) (bool, error) {
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		r, err := journal.Parse(row.Body)
+		return r.Details["jwks_sha256"] == jwksSHA256, err
+	}
+	if ok, err := known(one[bodyRow](ctx, s, s.q.keysLast, string(journal.KeysSeen), issuer)); ok || err != nil {
+		return err
+	}
+	return s.write(ctx, func(t *tx) error {
+		var row bodyRow
+		if ok, err := known(row, t.get(&row, s.q.keysLast, string(journal.KeysSeen), issuer)); ok || err != nil {
+			return err
+		}
+		_, err := t.append(aidant.KeysSeen(issuer, jwksSHA256))
+		return err
+	})
+}
+
+// KeysCommittedBefore tells whether an issuer's keys with this digest were
+// written in an entry below index.
+func (s *Store) KeysCommittedBefore(ctx context.Context, issuer, digest string, index int64) (bool, error) {
+	rows, err := many[bodyRow](ctx, s, s.q.keysBefore, string(journal.KeysSeen), issuer, index)
+	if err != nil {
+		return false, err
+	}
+	records, err := records(rows)
+	for _, r := range records {
+		if r.Details["jwks_sha256"] == digest {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// Journal lists entries, newest first.
+func (s *Store) Journal(ctx context.Context, f journal.Filter) ([]journal.Record, error) {
+	q, args, err := s.journalQuery(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := many[bodyRow](ctx, s, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	return records(rows)
+}
+
+// journalQuery builds the statement of a filter. A period is turned into bounds
+// on the index first, so that the newest-first walk never leaves it.
+func (s *Store) journalQuery(ctx context.Context, f journal.Filter) (query, []any, error) {
+	where, args := []string{"id >= 0"}, []any{}
+	add := func(condition string, values ...any) {
+		where, args = append(where, condition), append(args, values...)
+	}
+	if !f.From.IsZero() || !f.To.IsZero() {
+		to := f.To
+		if to.IsZero() {
+			to = s.moment().AddDate(100, 0, 0)
+		}
+		from := f.From
+		if from.Year() < 1900 {
+			from = from.AddDate(1900, 0, 0)
+		}
+		b, err := one[struct{ Low, High int64 }](ctx, s, s.q.journalBounds, instant(from), instant(to))
+		if err != nil {
+			return "", nil, err
+		}
+		add("id >= ? AND id <= ? AND ts >= ? AND ts < ?", b.Low, b.High, instant(from), instant(to))
+	}
+	if f.Actor != "" {
+		add("actor_ref = ?", f.Actor)
+	}
+	if f.Action != "" {
+		add("action = ?", string(f.Action))
+	}
+	if f.Mandat != "" {
+		add("mandat_id = ? AND mandat_id <> ''", f.Mandat)
+	}
+	if f.Outcome != "" {
+		add("outcome = ?", string(f.Outcome))
+		if f.Outcome != journal.OK {
+			add("outcome <> 'ok'") // names the partial index
+		}
+	}
+	if f.Before > 0 {
+		add("id < ?", f.Before)
+	}
+	args = append(args, page(f.Limit))
+	return query("SELECT id, body FROM journal WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?"), args, nil
+}
+
+// page bounds what one call returns.
+func page(limit int) int {
+	if limit <= 0 {
+		return 50
+	}
+	return min(limit, 1000)
+}
+
+func records(rows []bodyRow) ([]journal.Record, error) {
+	out := make([]journal.Record, 0, len(rows))
+	for _, row := range rows {
+		r, err := journal.Parse(row.Body)
+		if err != nil {
+			return nil, fmt.Errorf("entrée %d: %w", row.ID, err)
+		}
+		r.Index = row.ID
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// MandatEntries lists the entries of one mandat, oldest first.
+func (s *Store) MandatEntries(ctx context.Context, mandatID string) ([]journal.Record, error) {
+	rows, err := many[bodyRow](ctx, s, s.q.entriesOfMandat, mandatID)
+	if err != nil {
+		return nil, err
+	}
+	return records(rows)
+}
+
+// Entry is one entry with its bytes and its leaf; [journal.ErrNotFound] when the
+// journal has no such index.
+func (s *Store) Entry(ctx context.Context, index int64) (journal.Row, error) {
+	row, err := one[entryRow](ctx, s, s.q.entryAt, index)
+	if errors.Is(err, sql.ErrNoRows) {
+		return journal.Row{}, journal.ErrNotFound
+	}
+	if err != nil {
+		return journal.Row{}, err
+	}
+	return row.row(), nil
+}

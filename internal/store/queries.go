@@ -1,0 +1,49 @@
+package store
+
+// queries holds every statement that is not built from a filter. A test
+// prepares each of them on both engines.
+type queries struct {
+	schemaVersion query
+
+	head, headCheck, headLock, headMove                       query
+	entryInsert, entryAppend, nodeInsert                      query
+	streamEnd, entryAt, entriesOfMandat                       query
+	journalBounds, keysLast, keysBefore                       query
+	verifyRows, verifyNodes, verifyLeaves                     query
+	keyInsert, keyDelete                                      query
+	organisationInsert                                        query
+	organisationByID, organisationList                        query
+	aidantInsert, aidantUpdate, aidantByID                    query
+	aidantSignIn, aidantList, aidantTaken                     query
+	sessionInsert, sessionUpdate                              query
+	sessionByRef, sessionOf                                   query
+	sessionPlain, sessionTouch, sessionEntrust, sessionDelete query
+	sessionDeleteOf, sessionDeleteOld                         query
+	mandatInsert, mandatUpdate, mandatLight                   query
+	mandatFull, mandatNumber, mandatActive                    query
+	mandatOld, mandatExpired                                  query
+	autorisationInsert, autorisationUpdate                    query
+	autorisationDelete                                        query
+	brouillonInsert, brouillonDelete                          query
+	brouillonUpdate                                           query
+	dossierInsert, dossierByID                                query
+	usagerInsert, usagerUpdate, usagerBySub                   query
+	usagerFile, usagerRecent, usagerSearch                    query
+	usagerIndexInsert, usagerIndexDelete                      query
+	delegationInsert, delegationStop                          query
+	delegationRedeem, delegationClash                         query
+	delegationByCode, delegationByToken                       query
+	loginByID, loginByCode, delegationLive                    query
+	delegationOpen, delegationForget                          query
+	identityByToken, openUse                                  query
+}
+
+func newQueries() queries {
+	q := queries{schemaVersion: "SELECT version_id FROM goose_db_version WHERE is_applied ORDER BY id DESC LIMIT 1"}
+	q.journal()
+	q.people()
+	q.mandats()
+	q.usagers()
+	q.delegations()
+	return q
+}

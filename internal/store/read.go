@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// reader is the pool of connections that never write. Statements are prepared
+// once each.
+type reader struct {
+	db       *sqlx.DB
+	prepared *sync.Map      // query → *sqlx.Stmt
+	snapshot *sql.TxOptions // a transaction that sees one state
+}
+
+func newReader(db *sqlx.DB, snapshot *sql.TxOptions) reader {
+	return reader{db: db, prepared: &sync.Map{}, snapshot: snapshot}
+}
+
+func (r reader) statement(ctx context.Context, q query) (*sqlx.Stmt, error) {
+	if st, ok := r.prepared.Load(q); ok {
+		return st.(*sqlx.Stmt), nil
+	}
+	st, err := r.db.PreparexContext(context.WithoutCancel(ctx), r.db.Rebind(string(q)))
+	if err != nil {
+		return nil, err
+	}
+	if was, loaded := r.prepared.LoadOrStore(q, st); loaded {
+		_ = st.Close() // another goroutine prepared the same one first
+		return was.(*sqlx.Stmt), nil
+	}
+	return st, nil
+}
+
+func (r reader) close() error {
+	r.prepared.Range(func(_, st any) bool {
+		_ = st.(*sqlx.Stmt).Close() // the pool closes next
+		return true
+	})
+	return r.db.Close()
+}
+
+// one reads one row; sql.ErrNoRows when there is none.
+func one[T any](ctx context.Context, s *Store, q query, args ...any) (T, error) {
+	var row T
+	st, err := s.read.statement(ctx, q)
+	if err != nil {
+		return row, err
+	}
+	s.statements.Add(1)
+	err = st.GetContext(ctx, &row, args...)
+	return row, err
+}
+
+// many reads all rows.
+func many[T any](ctx context.Context, s *Store, q query, args ...any) ([]T, error) {
+	st, err := s.read.statement(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	s.statements.Add(1)
+	var rows []T
+	err = st.SelectContext(ctx, &rows, args...)
+	return rows, err
+}

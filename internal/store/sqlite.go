@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/mattn/go-sqlite3"
+)
+
+// The settings of SQLite's connections. The driver's own default is synchronous
+// NORMAL, which loses commits at a power failure.
+const (
+	sqliteCommon = "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_busy_timeout=5000&_secure_delete=on"
+	sqliteWriter = sqliteCommon + "&_txlock=immediate"
+	sqliteReader = sqliteCommon + "&_query_only=1"
+)
+
+// sqliteDSN escapes the path: a ? or # in it must not become a setting.
+func sqliteDSN(path, settings string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + settings
+}
+
+func openSQLite(ctx context.Context, s *Store) error {
+	if s.dsn == "" || strings.Contains(s.dsn, ":memory:") {
+		return fmt.Errorf("%w: la base SQLite est un fichier", ErrUnsafe)
+	}
+	// The -wal and -shm files take over the mode of the main file.
+	f, err := os.OpenFile(s.dsn, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	writer, err := sqlx.Open("sqlite3", sqliteDSN(s.dsn, sqliteWriter))
+	if err != nil {
+		return err
+	}
+	writer.SetMaxOpenConns(1)
+	conn, err := writer.Connx(ctx)
+	if err != nil {
+		return errors.Join(err, writer.Close())
+	}
+	readers, err := sqlx.Open("sqlite3", sqliteDSN(s.dsn, sqliteReader))
+	if err != nil {
+		return errors.Join(err, conn.Close(), writer.Close())
+	}
+	pool := max(4, runtime.NumCPU())
+	readers.SetMaxOpenConns(pool)
+	readers.SetMaxIdleConns(pool)
+	if err := errors.Join(checkPragmas(ctx, conn, "0"), checkPragmas(ctx, readers, "1")); err != nil {
+		return errors.Join(err, readers.Close(), conn.Close(), writer.Close())
+	}
+	s.read = newReader(readers, &sql.TxOptions{})
+	s.engine = startWriter(s, writer, conn)
+	return nil
+}
+
+// checkPragmas reads the settings back: a build of SQLite may ignore one.
+func checkPragmas(ctx context.Context, db sqlx.QueryerContext, queryOnly string) error {
+	for _, want := range [][2]string{{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"},
+		{"busy_timeout", "5000"}, {"secure_delete", "1"}, {"query_only", queryOnly}} {
+		var have string
+		if err := sqlx.GetContext(ctx, db, &have, "PRAGMA "+want[0]); err != nil {
+			return fmt.Errorf("pragma %s: %w", want[0], err)
+		}
+		if have != want[1] {
+			return fmt.Errorf("%w: SQLite %s = %s au lieu de %s", ErrUnsafe, want[0], have, want[1])
+		}
+	}
+	return nil
+}
+
+// ruinous tells an error after which nobody knows what is on the disk.
+func ruinous(err error) bool {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.Code == sqlite3.ErrIoErr || e.Code == sqlite3.ErrCorrupt || e.Code == sqlite3.ErrNotADB
+}
+
+// outOfOrder recognises the guard's refusal of an entry whose number does not
+// follow the last one: another process wrote in between.
+func outOfOrder(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && e.Code == sqlite3.ErrConstraint && strings.Contains(e.Error(), "not the next number")
+}
+
+// migrate uses a connection of its own: the writer's belongs to its goroutine.
+func (w *writer) migrate(ctx context.Context, s *Store) error {
+	db, err := sql.Open("sqlite3", sqliteDSN(s.dsn, sqliteWriter))
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(1)
+	return errors.Join(migrate(ctx, SQLite, db), db.Close())
+}

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+
+	"relais/internal/delegation"
+	"relais/internal/journal"
+)
+
+// Stop revokes a delegated login, or ends its use. What is stopped already
+// stays as it is, without a second entry. See provider.Ledger.
+func (s *Store) Stop(ctx context.Context, id string, by journal.Actor, reason string, ended bool) error {
+	return s.write(ctx, func(t *tx) error {
+		l, err := t.loginFor(s.q.loginByID, id)
+		if err != nil {
+			return err
+		}
+		if ended {
+			if !l.EndedAt.IsZero() {
+				return nil
+			}
+			return t.saveLogin(l.End(by, reason, t.now))
+		}
+		if !l.RevokedAt.IsZero() {
+			return nil
+		}
+		return t.saveLogin(l.Revoke(by, reason, t.now))
+	})
+}
+
+// OpenUse is the aidant's latest use that was not ended, whether or not it was
+// revoked since: the service may still hold the usager's identity.
+func (s *Store) OpenUse(ctx context.Context, aidantID string) (delegation.Open, bool, error) {
+	lines, err := many[openLine](ctx, s, s.q.openUse, aidantID)
+	if err != nil || len(lines) == 0 {
+		return delegation.Open{}, false, err
+	}
+	who, err := s.usager(lines[0].usagerLine)
+	if err != nil {
+		return delegation.Open{}, false, err
+	}
+	m := lines[0].M.mandat()
+	for _, l := range lines {
+		m.Autorisations = append(m.Autorisations, l.A.autorisation())
+	}
+	return delegation.Open{Login: lines[0].D.login(), Usager: who, Mandat: m}, true, nil
+}
+
+// EndUses ends every open use of an aidant.
+func (s *Store) EndUses(ctx context.Context, aidantID string, by journal.Actor, reason string) error {
+	return s.write(ctx, func(t *tx) error {
+		open, err := t.logins(s.q.delegationOpen, aidantID)
+		if err != nil {
+			return err
+		}
+		for _, l := range open {
+			if err := t.saveLogin(l.End(by, reason, t.now)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

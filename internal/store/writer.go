@@ -1,0 +1,279 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/jmoiron/sqlx"
+
+	"relais/internal/journal"
+)
+
+// batchMax bounds a group: what queued up while the last one was committed.
+const batchMax = 512
+
+// errStale means that another process moved the journal's head since this one
+// read it. The group is run again from the head as it is now.
+var errStale = errors.New("la tête du journal a changé")
+
+// writer is SQLite's one writer: a goroutine that owns one connection and
+// commits in groups, each action under a savepoint of its own.
+type writer struct {
+	s        *Store
+	db       *sqlx.DB
+	conn     *sqlx.Conn
+	prepared map[query]*sqlx.Stmt
+	head     *journal.Head // nil: to be read
+	requests chan *request
+	mu       sync.RWMutex // guards closed, and requests against a send after close
+	closed   bool
+	done     chan struct{}
+	commit   func() error // replaced by tests that break the disk
+}
+
+type request struct {
+	ctx  context.Context //nolint:containedctx // without cancel: carries the request's id only
+	run  func(*tx) error
+	err  error
+	done chan error
+}
+
+func startWriter(s *Store, db *sqlx.DB, conn *sqlx.Conn) *writer {
+	w := &writer{s: s, db: db, conn: conn, prepared: map[query]*sqlx.Stmt{},
+		requests: make(chan *request, batchMax), done: make(chan struct{})}
+	w.commit = func() error { return w.control("COMMIT") }
+	go w.loop()
+	return w
+}
+
+// write queues an action and waits. A caller that stops waiting leaves its
+// action in the group.
+func (w *writer) write(ctx context.Context, run func(*tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r := &request{ctx: context.WithoutCancel(ctx), run: run, done: make(chan error, 1)}
+	if err := w.queue(ctx, r); err != nil {
+		return err
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *writer) queue(ctx context.Context, r *request) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return ErrClosed
+	}
+	select {
+	case w.requests <- r:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// close lets the goroutine finish what was queued.
+func (w *writer) close() error {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil
+	}
+	w.closed = true
+	close(w.requests)
+	w.mu.Unlock()
+	<-w.done
+	return errors.Join(w.conn.Close(), w.db.Close())
+}
+
+func (w *writer) loop() {
+	defer close(w.done)
+	batch := make([]*request, 0, batchMax)
+	for first := range w.requests {
+		batch = append(batch[:0], first)
+		for len(batch) < batchMax {
+			select {
+			case r, ok := <-w.requests:
+				if ok {
+					batch = append(batch, r)
+					continue
+				}
+			default:
+			}
+			break
+		}
+		w.answer(batch, w.group(batch))
+	}
+}
+
+// group commits a batch; its error refuses all of it.
+func (w *writer) group(batch []*request) error {
+	if err := w.s.broken.Load(); err != nil {
+		return *err
+	}
+	err := w.attempt(batch)
+	if errors.Is(err, errStale) {
+		err = w.attempt(batch)
+	}
+	if ruinous(err) {
+		return w.s.breakDown(err)
+	}
+	return err
+}
+
+func (w *writer) answer(batch []*request, err error) {
+	for _, r := range batch {
+		if err != nil {
+			r.done <- fmt.Errorf("écriture refusée: %w", err)
+			continue
+		}
+		r.done <- r.err
+	}
+}
+
+func (w *writer) attempt(batch []*request) (err error) {
+	if err := w.control("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			w.head = nil
+			_ = w.control("ROLLBACK") // an error may have ended the transaction already
+		}
+	}()
+	before, err := w.readHead()
+	if err != nil {
+		return err
+	}
+	head := before
+	for _, r := range batch {
+		if head, err = w.action(r, head); err != nil {
+			return err
+		}
+	}
+	if head.Size != before.Size {
+		n, err := w.exec(context.Background(), w.s.q.headMove, head.Size, head.Root[:], head.EncodeEdge(), before.Size, before.Root[:])
+		if err != nil {
+			return err
+		}
+		if n != 1 {
+			return errStale
+		}
+	}
+	if err := w.commit(); err != nil {
+		return err
+	}
+	w.s.commits.Add(1)
+	w.head = &head
+	return nil
+}
+
+// readHead trusts memory between groups, since the move of the head is a
+// compare-and-set and an entry's number must follow the last one.
+func (w *writer) readHead() (journal.Head, error) {
+	if w.head != nil {
+		return *w.head, nil
+	}
+	var row headRow
+	if err := w.get(context.Background(), &row, w.s.q.head); err != nil {
+		return journal.Head{}, fmt.Errorf("tête du journal: %w", err)
+	}
+	return row.head()
+}
+
+// action runs one request under its savepoint. Its own error stays in it; the
+// returned one ends the group.
+func (w *writer) action(r *request, head journal.Head) (journal.Head, error) {
+	if err := w.control("SAVEPOINT action"); err != nil {
+		return head, err
+	}
+	t := newTx(r.ctx, w.s, w, head)
+	r.err = r.run(t)
+	if errors.Is(r.err, errStale) || ruinous(r.err) {
+		return head, r.err
+	}
+	if !kept(r.err) {
+		if err := w.control("ROLLBACK TO action"); err != nil {
+			return head, errors.Join(err, r.err)
+		}
+		t.head = head
+	}
+	return t.head, w.control("RELEASE action")
+}
+
+// control runs a statement of transaction control.
+func (w *writer) control(statement query) error {
+	st, err := w.statement(statement)
+	if err != nil {
+		return err
+	}
+	_, err = st.ExecContext(context.Background())
+	return err
+}
+
+func (w *writer) statement(q query) (*sqlx.Stmt, error) {
+	if st, ok := w.prepared[q]; ok {
+		return st, nil
+	}
+	st, err := w.conn.PreparexContext(context.Background(), string(q))
+	if err != nil {
+		return nil, err
+	}
+	w.prepared[q] = st
+	return st, nil
+}
+
+func (w *writer) exec(ctx context.Context, q query, args ...any) (int64, error) {
+	st, err := w.statement(q)
+	if err != nil {
+		return 0, err
+	}
+	w.s.statements.Add(1)
+	result, err := st.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (w *writer) get(ctx context.Context, dest any, q query, args ...any) error {
+	st, err := w.statement(q)
+	if err != nil {
+		return err
+	}
+	w.s.statements.Add(1)
+	return st.GetContext(ctx, dest, args...)
+}
+
+func (w *writer) list(ctx context.Context, dest any, q query, args ...any) error {
+	st, err := w.statement(q)
+	if err != nil {
+		return err
+	}
+	w.s.statements.Add(1)
+	return st.SelectContext(ctx, dest, args...)
+}
+
+// persist inserts the entry; the head's row moves once a group.
+func (w *writer) persist(t *tx, e entryRow, nodes []journal.Node, _, _ journal.Head) error {
+	if _, err := t.exec(w.s.q.entryInsert, args(e)...); err != nil {
+		if outOfOrder(err) {
+			return errStale
+		}
+		return err
+	}
+	for _, n := range nodes {
+		if _, err := t.exec(w.s.q.nodeInsert, n.Index, n.Hash[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
