@@ -1,0 +1,104 @@
+// Package compte is how an agent comes in, goes out, and looks after their own
+// sessions.
+//
+// It guarantees that a login answers only to the browser that began it, that it
+// takes a new session identifier and ends the session this browser had before,
+// that nobody unknown, suspended or without a second factor comes in, that what
+// was asked for before the login is a path of this host, and that an agent sees
+// and ends their own sessions only. It does not decide who may sign in
+// (aidant.SignIn does, in the store's transaction), and it gives an entrusted
+// screen back only through the desk that owns the signature ([Handover]).
+//
+//	GET  /connexion                          the way in
+//	POST /connexion                          to the identity provider
+//	GET  /connexion/retour                   back from it: signed in, refused, or screen taken back
+//	POST /deconnexion                        out, here and at the provider
+//	GET  /deconnexion/retour                 back from there
+//	GET  /compte                             who I am, my sessions
+//	POST /compte/sessions/{ref}/fermer       end one of them
+//	POST /compte/sessions/fermer-les-autres  end all but this one
+//	POST /compte/prolonger                   the agent is still there
+package compte
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"relais/internal/aidant"
+	"relais/internal/journal"
+	"relais/internal/login"
+	"relais/internal/session"
+	"relais/internal/web/desk"
+	"relais/internal/web/page"
+)
+
+// Names of the sealed cookies; package session puts relais_ in front.
+const (
+	cookieLogin  = "connexion" // a login.Pending, from the start of a login to its callback
+	cookieLogout = "sortie"    // the id_token, for the provider's logout: nothing else reads it
+	loginLife    = 15 * time.Minute
+	logoutLife   = 12 * time.Hour
+)
+
+// Provider is the agents' identity provider.
+type Provider interface {
+	StartAgent(ctx context.Context, ask login.StartAgent) (login.Start, error)
+	FinishAgent(ctx context.Context, p login.Pending, q url.Values) (login.Agent, error)
+	LogoutAgentURL(ctx context.Context, idToken, state string) (string, error)
+}
+
+// Accounts is what the desk asks of the store.
+type Accounts interface {
+	// SignIn finds the agent, decides, stores the session and writes the fact,
+	// also of a refusal: aidant.ErrUnknown, ErrSuspended, ErrWeak.
+	SignIn(ctx context.Context, l aidant.Login, fresh aidant.Session) (aidant.Aidant, error)
+	SessionsOf(ctx context.Context, aidantID string) ([]aidant.Session, error)
+	EndSession(ctx context.Context, ref string, fact journal.Fact) error
+	EndUses(ctx context.Context, aidantID string, by journal.Actor, reason string) error
+}
+
+// Trace writes what stands alone: failed logins, an identity provider's new keys.
+type Trace interface {
+	Append(ctx context.Context, facts ...journal.Fact) error
+	CommitKeys(ctx context.Context, issuer, jwksSHA256 string) error
+}
+
+// Handover gives an entrusted screen back to the aidant who has just identified
+// again. It answers the request.
+type Handover interface {
+	TakeBack(w http.ResponseWriter, r *http.Request, p login.Pending, a login.Agent) error
+}
+
+// Flasher says on the next page what has just happened.
+type Flasher interface {
+	Flash(w http.ResponseWriter, kind, text string)
+}
+
+// Desk is the account's desk. All fields are required.
+type Desk struct {
+	Pages    *page.Renderer
+	Sessions *session.Manager
+	Provider Provider
+	Accounts Accounts
+	Trace    Trace
+	Handover Handover
+	Flash    Flasher
+	Now      func() time.Time
+}
+
+// Routes lists the desk's routes.
+func (d *Desk) Routes() []desk.Route {
+	return []desk.Route{
+		{Pattern: "GET /connexion", Access: desk.Public, Handle: d.entrance},
+		{Pattern: "POST /connexion", Access: desk.Public, Handle: d.start},
+		{Pattern: "GET /connexion/retour", Access: desk.Public, Handle: d.back},
+		{Pattern: "POST /deconnexion", Access: desk.Handover, Handle: d.leave},
+		{Pattern: "GET /deconnexion/retour", Access: desk.Public, Handle: d.left},
+		{Pattern: "GET /compte", Access: desk.Agent, Handle: d.account},
+		{Pattern: "POST /compte/sessions/{ref}/fermer", Access: desk.Agent, Handle: d.endOne},
+		{Pattern: "POST /compte/sessions/fermer-les-autres", Access: desk.Agent, Handle: d.endOthers},
+		{Pattern: "POST /compte/prolonger", Access: desk.Handover, Handle: d.prolong},
+	}
+}
