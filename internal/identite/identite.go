@@ -4,8 +4,8 @@
 //
 // It guarantees that an identity accepted by [Pivot.Check] is one that
 // FranceConnect accepts from an identity provider (its own rules, observed on
-// the published hub), and that no name of it can change a page's direction or
-// hide a character. It neither stores nor fetches anything, and knows nothing
+// the published hub), and that no name of it can change a page's direction,
+// hide a character or reach into the next line. It neither stores nor fetches anything, and knows nothing
 // of e-mail or telephone.
 package identite
 
@@ -97,18 +97,49 @@ func checkName(s string, required bool) error {
 		}
 		return nil
 	}
-	if !utf8.ValidString(s) {
-		return errRune
-	}
 	if utf8.RuneCountInString(s) > 256 {
 		return errLong
 	}
-	for _, r := range s {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r) {
-			return errRune
-		}
+	if strings.TrimSpace(s) == "" {
+		return errEmpty
+	}
+	if !Plain(s) {
+		return errRune
 	}
 	return nil
+}
+
+// hidden are the characters that a reader does not see, or that move others:
+// controls, format characters (the bidirectional ones among them), line and
+// paragraph separators, private ones, fillers.
+var hidden = []*unicode.RangeTable{unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs,
+	unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector}
+
+// marksMax bounds the marks on one letter: languages written with two or three
+// exist, piles that reach into the next line do not.
+const marksMax = 4
+
+// Plain tells whether text of one line shows every character it holds, each in
+// its place: nothing hidden, valid UTF-8, no piles of combining marks.
+// What enters a legal text or a page is held to it.
+func Plain(s string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
+	marks := 0
+	for _, r := range s {
+		if unicode.IsOneOf(hidden, r) {
+			return false
+		}
+		if !unicode.Is(unicode.M, r) {
+			marks = 0
+			continue
+		}
+		if marks++; marks > marksMax {
+			return false
+		}
+	}
+	return true
 }
 
 // Display is the name as a counter writes it: given names, birth name, and the

@@ -1,20 +1,21 @@
 package identite
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 )
 
-var ligatures = strings.NewReplacer("œ", "oe", "Œ", "oe", "æ", "ae", "Æ", "ae", "ß", "ss",
+var ligatures = strings.NewReplacer("œ", "oe", "Œ", "oe", "æ", "ae", "Æ", "ae", "ß", "ss", "ẞ", "ss",
 	"ø", "o", "Ø", "o", "ł", "l", "Ł", "l", "đ", "d", "Đ", "d", "ı", "i")
 
 // Fold turns text into what searches compare: lower case, no accents, no
 // ligatures, every other sign a blank.
 func Fold(s string) string {
 	var b strings.Builder
-	for _, r := range norm.NFD.String(ligatures.Replace(s)) {
+	for _, r := range ligatures.Replace(norm.NFKD.String(s)) {
 		switch {
 		case unicode.Is(unicode.Mn, r):
 		case unicode.IsLetter(r) || unicode.IsDigit(r):
@@ -104,19 +105,28 @@ func dateOf(s string) string {
 // Empty tells that the query asks nothing.
 func (q Query) Empty() bool { return len(q.words) == 0 && len(q.birth) == 0 }
 
-// Keys lists index keys that every match has; candidates must still pass
-// [Query.Matches]. A word under three letters is looked up whole.
+// keysMax bounds what one search asks of the index, however much was typed.
+const keysMax = 12
+
+// Keys lists index keys that every match has, at most 12 and without repetition;
+// candidates must still pass [Query.Matches]. A word under three letters is
+// looked up whole.
 func (q Query) Keys() []Key {
 	var keys []Key
-	for _, w := range q.words {
-		if r := []rune(w); len(r) >= 3 {
-			keys = append(keys, Key{KeyPrefix, string(r[:3])})
-			continue
+	add := func(k Key) {
+		if len(keys) < keysMax && !slices.Contains(keys, k) {
+			keys = append(keys, k)
 		}
-		keys = append(keys, Key{KeyWord, w})
 	}
 	for _, d := range q.birth {
-		keys = append(keys, Key{KeyBirth, d})
+		add(Key{KeyBirth, d})
+	}
+	for _, w := range q.words {
+		if r := []rune(w); len(r) >= 3 {
+			add(Key{KeyPrefix, string(r[:3])})
+			continue
+		}
+		add(Key{KeyWord, w})
 	}
 	return keys
 }
