@@ -6,8 +6,8 @@
 //   - a [Fact] is made by a noun's transition and by nothing else: its fields
 //     are unexported and the zero Fact is refused by every writer;
 //   - no free text enters an entry: every value is an identifier or a code of
-//     printable ASCII without blanks, so a name, an address or a sentence
-//     cannot slip in (personal data lives in the vault, internal/coffre);
+//     printable ASCII without blanks, so that an address, a sentence or a full
+//     name cannot slip in (personal data lives in the vault, internal/coffre);
 //   - the bytes that are hashed are the bytes that are stored, RFC 8785
 //     canonical JSON, and verification never serialises again;
 //   - entries of one mandat carry a gapless counter and the leaf hash of their

@@ -69,10 +69,8 @@ func (e Entry) Canonical() ([]byte, error) {
 	if err := e.Fact.Check(); err != nil {
 		return nil, err
 	}
-	for _, v := range []string{e.ID, e.RequestID, e.App} {
-		if v != "" && !codePattern.MatchString(v) {
-			return nil, fmt.Errorf("%w: en-tête illisible", ErrFact)
-		}
+	if err := e.checkHeader(); err != nil {
+		return nil, err
 	}
 	f := e.Fact
 	b := body{
@@ -89,6 +87,23 @@ func (e Entry) Canonical() ([]byte, error) {
 		}
 	}
 	return marshal(b)
+}
+
+// checkHeader holds what the store adds to a fact: an identifier, a year of four
+// digits, a counter exactly where there is a mandat.
+func (e Entry) checkHeader() error {
+	for _, v := range []string{e.RequestID, e.App} {
+		if v != "" && !isCode(v) {
+			return fmt.Errorf("%w: en-tête illisible", ErrFact)
+		}
+	}
+	if year := e.At.UTC().Year(); !isCode(e.ID) || year < 1 || year > 9999 {
+		return fmt.Errorf("%w: identifiant ou date absents", ErrFact)
+	}
+	if e.StreamSeq < 0 || (e.Fact.stream != "") != (e.StreamSeq > 0) {
+		return fmt.Errorf("%w: compteur du mandat", ErrFact)
+	}
+	return nil
 }
 
 // marshal writes without HTML escapes, which RFC 8785 does not know.
@@ -135,27 +150,45 @@ func Parse(canonical []byte) (Record, error) {
 	if err := dec.Decode(&b); err != nil {
 		return Record{}, fmt.Errorf("entrée illisible: %w", err)
 	}
-	again, err := marshal(b)
+	e, err := b.entry()
 	if err != nil {
-		return Record{}, err
+		return Record{}, fmt.Errorf("entrée illisible: %w", err)
+	}
+	again, err := e.Canonical()
+	if err != nil {
+		return Record{}, fmt.Errorf("entrée illisible: %w", err)
 	}
 	if !bytes.Equal(again, canonical) {
 		return Record{}, fmt.Errorf("entrée illisible: forme non canonique")
 	}
+	f := e.Fact
+	return Record{ID: e.ID, At: e.At, Actor: f.actor, Action: f.action, Object: f.object, Mandat: f.stream,
+		Outcome: f.outcome, Reason: f.reason, RequestID: e.RequestID, Details: f.details,
+		StreamSeq: e.StreamSeq, prev: b.StreamPrev}, nil
+}
+
+// entry undoes [Entry.Canonical], field by field.
+func (b body) entry() (Entry, error) {
 	at, err := time.Parse(timeLayout, b.TS)
 	if err != nil {
-		return Record{}, fmt.Errorf("entrée illisible: %w", err)
+		return Entry{}, err
 	}
-	r := Record{ID: b.ID, At: at, Action: b.Action, Outcome: b.Outcome, Reason: b.Reason,
-		Actor:  Actor{Type: b.Actor.Type, Ref: b.Actor.Ref, Auth: b.Actor.Auth},
-		Object: Object{Type: b.Object.Type, ID: b.Object.ID}, Mandat: b.OnBehalfOf,
-		RequestID: b.RequestID, Details: b.Details, prev: b.StreamPrev}
-	if b.OnBehalfOf != "" {
-		if r.StreamSeq, err = strconv.ParseInt(b.StreamSeq, 10, 64); err != nil {
-			return Record{}, fmt.Errorf("entrée illisible: compteur du mandat: %w", err)
+	e := Entry{ID: b.ID, At: at, RequestID: b.RequestID, App: b.App, Fact: Fact{
+		actor:  Actor{Type: b.Actor.Type, Ref: b.Actor.Ref, Auth: b.Actor.Auth},
+		action: b.Action, object: Object{Type: b.Object.Type, ID: b.Object.ID},
+		stream: b.OnBehalfOf, outcome: b.Outcome, reason: b.Reason, details: b.Details,
+	}}
+	if b.StreamSeq != "" {
+		if e.StreamSeq, err = strconv.ParseInt(b.StreamSeq, 10, 64); err != nil {
+			return Entry{}, fmt.Errorf("compteur du mandat: %w", err)
 		}
 	}
-	return r, nil
+	prev, err := base64.StdEncoding.DecodeString(b.StreamPrev)
+	if err != nil || (len(prev) != 0 && len(prev) != tlog.HashSize) {
+		return Entry{}, fmt.Errorf("entrée précédente du mandat: %d octets", len(prev))
+	}
+	copy(e.StreamPrev[:], prev)
+	return e, nil
 }
 
 type requestKey struct{}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 )
 
 // ErrFact is returned for a fact that may not be written: the zero Fact, or
@@ -115,12 +116,27 @@ func (f Fact) Outcome() Outcome { return f.outcome }
 // Reason is the code of why.
 func (f Fact) Reason() string { return f.reason }
 
+// Object is what it was done to.
+func (f Fact) Object() Object { return f.object }
+
 // Actor is who did it.
 func (f Fact) Actor() Actor { return f.actor }
 
+var keyPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)
+
+// isCode tells 1 to 200 printable ASCII characters without blanks.
+func isCode(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x21 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= 200
+}
+
 var (
-	codePattern = regexp.MustCompile(`^[\x21-\x7e]{1,200}$`)
-	keyPattern  = regexp.MustCompile(`^[a-z][a-z_]{0,40}$`)
+	outcomes   = []Outcome{OK, Denied, Failed}
+	actorTypes = []ActorType{ActorAidant, ActorUsager, ActorClient, ActorSysteme, ActorUnknown}
 )
 
 // Check returns an error wrapping [ErrFact] unless the fact may be written.
@@ -131,20 +147,17 @@ func (f Fact) Check() error {
 	if _, known := labels[f.action]; !known {
 		return fmt.Errorf("%w: action inconnue %q", ErrFact, f.action)
 	}
-	required := []string{string(f.actor.Type), f.object.Type, string(f.outcome)}
-	for _, v := range required {
-		if !codePattern.MatchString(v) {
-			return fmt.Errorf("%w: %s: champ obligatoire absent ou illisible", ErrFact, f.action)
-		}
+	if !slices.Contains(outcomes, f.outcome) || !slices.Contains(actorTypes, f.actor.Type) || !isCode(f.object.Type) {
+		return fmt.Errorf("%w: %s: champ obligatoire absent ou illisible", ErrFact, f.action)
 	}
 	optional := []string{f.actor.Ref, f.actor.Auth, f.object.ID, f.stream, f.reason}
 	for _, v := range optional {
-		if v != "" && !codePattern.MatchString(v) {
+		if v != "" && !isCode(v) {
 			return fmt.Errorf("%w: %s: une valeur n'est pas un code", ErrFact, f.action)
 		}
 	}
 	for k, v := range f.details {
-		if !keyPattern.MatchString(k) || !codePattern.MatchString(v) {
+		if !keyPattern.MatchString(k) || !isCode(v) {
 			return fmt.Errorf("%w: %s: le détail %q n'est pas un code", ErrFact, f.action, k)
 		}
 	}

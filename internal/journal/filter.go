@@ -1,6 +1,12 @@
 package journal
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrNotFound is returned for an index that the journal does not have.
+var ErrNotFound = errors.New("entrée introuvable")
 
 // Filter is what an auditeur asks of the journal. Zero fields ask nothing.
 // Results come newest first, below the index Before when it is positive.

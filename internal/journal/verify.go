@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -106,9 +107,8 @@ func (v *Verifier) Finish(head Head, nodes []Node) error {
 	if head.Root != v.head.Root || !slices.Equal(head.Edge, v.head.Edge) {
 		return bad("la racine ne suit pas des entrées")
 	}
-	slices.SortFunc(nodes, func(a, b Node) int { return int(a.Index - b.Index) })
-	slices.SortFunc(v.nodes, func(a, b Node) int { return int(a.Index - b.Index) })
-	if !slices.Equal(nodes, v.nodes) {
+	byIndex := func(a, b Node) int { return cmp.Compare(a.Index, b.Index) }
+	if !slices.Equal(slices.SortedFunc(slices.Values(nodes), byIndex), slices.SortedFunc(slices.Values(v.nodes), byIndex)) {
 		return bad("un nœud de l'arbre ne suit pas des entrées")
 	}
 	return nil
