@@ -96,7 +96,7 @@ func Draft(id, number string, o organisation.Organisation, p Plan, by journal.Ac
 // Redraft changes a draft that nobody has given yet; a text that was fixed is
 // thrown away with all that was bound to it.
 func (m Mandat) Redraft(o organisation.Organisation, p Plan, by journal.Actor, at time.Time) (Mandat, journal.Fact, error) {
-	if m.State != Brouillon {
+	if m.State != Brouillon || !m.Signature.GivenAt.IsZero() {
 		return m, journal.Fact{}, ErrState
 	}
 	return m.plan(o, p, journal.MandatCompose, by, at)
@@ -112,23 +112,37 @@ func (m Mandat) plan(o organisation.Organisation, p Plan, action journal.Action,
 	if err := checkAutorisations(o, p.Autorisations); err != nil {
 		return m, journal.Fact{}, err
 	}
-	if len(p.Aidants) == 0 {
+	if len(p.Aidants) == 0 || slices.Contains(p.Aidants, "") || repeats(p.Aidants) {
 		return m, journal.Fact{}, fmt.Errorf("%w: aidants", ErrInvalid)
 	}
 	ends, err := p.Duration.End(at, o.Location())
 	if err != nil {
 		return m, journal.Fact{}, err
 	}
-	m.Autorisations, m.Aidants, m.Colleagues = p.Autorisations, p.Aidants, p.Colleagues
+	m.Autorisations, m.Aidants, m.Colleagues = fresh(p.Autorisations), slices.Clone(p.Aidants), p.Colleagues
 	m.Duration, m.EndsAt = p.Duration, ends
 	return m.unfixed(), m.fact(by, action), nil
 }
 
 // unfixed is the draft without text and without any step of a signature.
 func (m Mandat) unfixed() Mandat {
-	fresh := Mandat{}
-	m.Texte, m.Signature, m.Replaces = fresh.Texte, fresh.Signature, nil
+	var empty Mandat
+	m.Texte, m.Signature, m.Replaces = empty.Texte, empty.Signature, nil
 	return m
+}
+
+// fresh keeps of autorisations what a plan may say: domaines and démarches.
+func fresh(list []Autorisation) []Autorisation {
+	out := make([]Autorisation, len(list))
+	for i, a := range list {
+		out[i] = Autorisation{Domaine: a.Domaine, Demarches: slices.Clone(a.Demarches)}
+	}
+	return out
+}
+
+func repeats(list []string) bool {
+	sorted := slices.Sorted(slices.Values(list))
+	return len(slices.Compact(sorted)) != len(list)
 }
 
 func checkAutorisations(o organisation.Organisation, list []Autorisation) error {
@@ -142,7 +156,7 @@ func checkAutorisations(o organisation.Organisation, list []Autorisation) error 
 			return fmt.Errorf("%w: domaines", ErrInvalid)
 		}
 		seen[a.Domaine] = true
-		if len(a.Demarches) == 0 {
+		if len(a.Demarches) == 0 || repeats(a.Demarches) {
 			return fmt.Errorf("%w: démarches", ErrInvalid)
 		}
 		for _, code := range a.Demarches {

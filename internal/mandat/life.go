@@ -79,7 +79,7 @@ func (m Mandat) Replace(domaine, byMandat string, by journal.Actor, at time.Time
 // Expire closes what has passed its end, so that a new mandat may be signed. The
 // autorisations end at their own end, not at the moment someone noticed.
 func (m Mandat) Expire(at time.Time) (Mandat, journal.Fact, error) {
-	if m.State != Actif || at.Before(m.EndsAt) {
+	if !m.running() || at.Before(m.EndsAt) {
 		return m, journal.Fact{}, ErrState
 	}
 	m.Autorisations = slices.Clone(m.Autorisations)
@@ -93,7 +93,7 @@ func (m Mandat) Expire(at time.Time) (Mandat, journal.Fact, error) {
 }
 
 func (m Mandat) end(domaines []string, why Reason, action journal.Action, detail string, by journal.Actor, at time.Time) (Mandat, journal.Fact, error) {
-	if m.State != Actif && m.State != Suspendu {
+	if !m.running() {
 		return m, journal.Fact{}, ErrState
 	}
 	if !at.Before(m.EndsAt) {

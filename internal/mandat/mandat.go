@@ -10,15 +10,20 @@
 //
 //	state       transition            next
 //	(none)      Draft                 brouillon
-//	brouillon   Compose, Entrust      brouillon (text fixed, screen entrusted)
+//	brouillon   Redraft               brouillon (text forgotten; refused once given)
+//	brouillon   Entrust               brouillon (text fixed, screen entrusted)
 //	brouillon   Identify, Confirm     brouillon
+//	brouillon   Unidentify            brouillon (« Ce n'est pas moi »; refused once given)
 //	brouillon   Give | Decline        brouillon (decision recorded)
-//	brouillon   TakeBack              brouillon
+//	brouillon   TakeBack              brouillon (the usager's turn is over)
 //	brouillon   Sign                  actif
 //	brouillon   Abandon               sans suite
 //	actif       Use                   actif
 //	actif       Revoke, Renounce      actif (some autorisations ended) or terminé
-//	actif       Replace, Expire       actif or terminé
+//	actif       Replace               actif or terminé
+//	actif       Expire                terminé
+//
+// A mandat suspendu is stopped, replaced and expires like one that is actif.
 package mandat
 
 import (
@@ -161,13 +166,16 @@ type Signature struct {
 	TakenBackAt  time.Time
 }
 
-// Status is the state that people see: an actif mandat past its end is terminé.
+// Status is the state that people see: a mandat past its end is terminé.
 func (m Mandat) Status(at time.Time) State {
-	if m.State == Actif && (!at.Before(m.EndsAt) || len(m.ActiveAutorisations(at)) == 0) {
+	if m.running() && !at.Before(m.EndsAt) || m.State == Actif && len(m.ActiveAutorisations(at)) == 0 {
 		return Termine
 	}
 	return m.State
 }
+
+// running tells a mandat that was signed and has not been closed.
+func (m Mandat) running() bool { return m.State == Actif || m.State == Suspendu }
 
 // ActiveAutorisations lists what the mandat allows at a time.
 func (m Mandat) ActiveAutorisations(at time.Time) []Autorisation {
@@ -195,7 +203,7 @@ func (m Mandat) Active(code string, at time.Time) (Autorisation, bool) {
 
 // Names tells whether the text lets an aidant of the structure act.
 func (m Mandat) Names(aidantID string) bool {
-	return m.Colleagues || slices.Contains(m.Aidants, aidantID)
+	return aidantID != "" && (m.Colleagues || slices.Contains(m.Aidants, aidantID))
 }
 
 func (m Mandat) object() journal.Object { return journal.Object{Type: "mandat", ID: m.ID} }

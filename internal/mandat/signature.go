@@ -1,6 +1,7 @@
 package mandat
 
 import (
+	"slices"
 	"time"
 
 	"relais/internal/acte"
@@ -9,12 +10,17 @@ import (
 )
 
 // Entrust fixes the text and hands the screen to the usager. It may be done
-// again after a refusal, with a fresh text under a fresh salt.
+// again after a refusal, with a fresh text under a fresh salt; whatever was done
+// under the text before is forgotten with it. endsAt is the end that the text
+// names, and lies ahead.
 func (m Mandat) Entrust(t acte.Texte, replaces []Replacement, endsAt time.Time, by journal.Actor, at time.Time) (Mandat, journal.Fact, error) {
 	if m.State != Brouillon || t.IsZero() {
 		return m, journal.Fact{}, ErrState
 	}
-	m.Texte, m.Replaces, m.EndsAt = t, replaces, endsAt
+	if !endsAt.After(at) {
+		return m, journal.Fact{}, ErrEnded
+	}
+	m.Texte, m.Replaces, m.EndsAt = t, slices.Clone(replaces), endsAt
 	m.Signature = Signature{EntrustedAt: at}
 	return m, m.fact(by, journal.MandatEntrust).With("texte", t.Version).With("empreinte", t.Nonce()), nil
 }
@@ -51,9 +57,10 @@ func (m Mandat) Identify(who Identified, zone *time.Location, at time.Time) (Man
 }
 
 // Unidentify forgets an identification: « Ce n'est pas moi », or a login that
-// failed. The text stays fixed.
+// failed. The text stays fixed, and a mandat that was given stays given: a login
+// that fails late in another window takes nothing away.
 func (m Mandat) Unidentify(reason string) (Mandat, journal.Fact, error) {
-	if m.State != Brouillon || m.Signature.EntrustedAt.IsZero() {
+	if m.State != Brouillon || m.Signature.EntrustedAt.IsZero() || !m.Signature.GivenAt.IsZero() {
 		return m, journal.Fact{}, ErrState
 	}
 	m.Signature = Signature{EntrustedAt: m.Signature.EntrustedAt}
@@ -88,10 +95,15 @@ func (m Mandat) Decline(at time.Time) (Mandat, journal.Fact, error) {
 	return m, m.fact(usagerActor(""), journal.MandatDecline), nil
 }
 
-// TakeBack records that the aidant identified again and has the screen back.
+// TakeBack records that the aidant identified again and has the screen back. If
+// the usager had not given the mandat, their turn is over and what was learnt of
+// them forgotten: nobody goes on as the usager at the aidant's screen.
 func (m Mandat) TakeBack(by journal.Actor, at time.Time) (Mandat, journal.Fact, error) {
 	if m.State != Brouillon {
 		return m, journal.Fact{}, ErrState
+	}
+	if m.Signature.GivenAt.IsZero() {
+		m.Signature = Signature{DeclinedAt: m.Signature.DeclinedAt}
 	}
 	m.Signature.TakenBackAt = at
 	return m, m.fact(by, journal.MandatTakeBack), nil
@@ -100,9 +112,11 @@ func (m Mandat) TakeBack(by journal.Actor, at time.Time) (Mandat, journal.Fact, 
 // Sign is « J'accepte le mandat », the structure's act by its aidant, after the
 // usager's. overlaps are the other autorisations of the same structure and
 // usager that still run; all of them must be replaced by the signed text.
+// evidence is the digest of the sealed [acte.Dossier], without which nothing is
+// signed.
 func (m Mandat) Sign(usagerID string, overlaps []Replacement, evidence string, by journal.Actor, at time.Time) (Mandat, journal.Fact, error) {
 	s := m.Signature
-	if m.State != Brouillon || s.GivenAt.IsZero() || s.TakenBackAt.Before(s.GivenAt) || usagerID == "" {
+	if m.State != Brouillon || s.GivenAt.IsZero() || s.TakenBackAt.Before(s.GivenAt) || usagerID == "" || evidence == "" {
 		return m, journal.Fact{}, ErrState
 	}
 	if !at.Before(m.EndsAt) {
@@ -127,7 +141,7 @@ func (m Mandat) replaces(o Replacement) bool {
 	return false
 }
 
-// Covers tells whether the mandat asks for one of the domaines of others.
+// Covers tells whether the mandat lists a domaine, whether it runs or has ended.
 func (m Mandat) Covers(code string) bool {
 	for _, a := range m.Autorisations {
 		if a.Domaine == code {
