@@ -2,8 +2,8 @@
 // as the usager, under a mandat, through a hub.
 //
 // It guarantees, by the store's transactions, that a choice is made once, that a
-// code is redeemed once, and that nothing is handed out once the mandat has
-// ended. Codes and tokens are known here by their SHA-256 only. The protocol's
+// code is redeemed once, and that nothing is handed out once the mandat or the
+// use has ended. Codes and tokens are known here by their SHA-256 only. The protocol's
 // own state is opaque bytes that hold neither secret nor civil identity.
 package delegation
 
@@ -91,6 +91,17 @@ func (l Login) client() journal.Actor {
 	return journal.Actor{Type: journal.ActorClient, Ref: l.ClientID}
 }
 
+// interrupted is why nothing may be handed out any more, "" while it may.
+func (l Login) interrupted() string {
+	switch {
+	case !l.RevokedAt.IsZero():
+		return "interrompue"
+	case !l.EndedAt.IsZero():
+		return "terminee"
+	}
+	return ""
+}
+
 // Redeem turns a code into a token. It fails with [ErrConsumed], [ErrRevoked] or
 // [ErrExpired] and then returns the fact of the refusal; the store writes the
 // revocation that ErrConsumed calls for.
@@ -102,8 +113,8 @@ func (l Login) Redeem(t Token, at time.Time) (Login, journal.Fact, error) {
 			l.RevokedAt = at
 		}
 		return l, fact.Denied("code_rejoue"), ErrConsumed
-	case !l.RevokedAt.IsZero():
-		return l, fact.Denied("interrompue"), ErrRevoked
+	case l.interrupted() != "":
+		return l, fact.Denied(l.interrupted()), ErrRevoked
 	case !at.Before(l.CodeExpiresAt):
 		return l, fact.Denied("code_expire"), ErrExpired
 	}
@@ -111,16 +122,17 @@ func (l Login) Redeem(t Token, at time.Time) (Login, journal.Fact, error) {
 	return l, fact, nil
 }
 
-// Show hands the identity to the client, unless the login or its mandat ended.
+// Show hands the identity to the client, unless the login, the use or its mandat
+// ended. m is the mandat of the login as it stands now.
 func (l Login) Show(m mandat.Mandat, at time.Time) (journal.Fact, error) {
 	fact := l.fact(l.client(), journal.DelegationShow)
 	switch {
-	case !l.RevokedAt.IsZero():
-		return fact.Denied("interrompue"), ErrRevoked
+	case l.interrupted() != "":
+		return fact.Denied(l.interrupted()), ErrRevoked
 	case !at.Before(l.TokenExpiresAt):
 		return fact.Denied("jeton_expire"), ErrExpired
 	}
-	if _, ok := m.Active(l.Domaine, at); !ok {
+	if _, ok := m.Active(l.Domaine, at); !ok || m.ID != l.MandatID {
 		return fact.Denied("mandat_termine"), ErrRevoked
 	}
 	return fact, nil
