@@ -97,8 +97,9 @@ var multiFactor = []string{"eidas0-mfa", "eidas1-mfa", "eidas2", "eidas3"}
 func MultiFactor() []string { return slices.Clone(multiFactor) }
 
 // SignIn decides on a login: candidate is the agent found by sub, else by e-mail
-// and SIRET; found says whether there was one. It returns the agent, with the
-// sub bound at the first login, and the fact, which the caller writes whether or
+// and SIRET; found says whether there was one. A candidate who is neither is
+// unknown. It returns the agent, with the sub bound at the first login and again
+// when the agent comes through another identity provider, and the fact, which the caller writes whether or
 // not the error is nil.
 func SignIn(candidate Aidant, found bool, l Login) (Aidant, journal.Fact, error) {
 	auth := "proconnect:" + l.ACR
@@ -106,19 +107,26 @@ func SignIn(candidate Aidant, found bool, l Login) (Aidant, journal.Fact, error)
 		return Aidant{}, journal.NewFact(by, journal.SessionRefuse, journal.Object{Type: "session"}).Denied(reason), err
 	}
 	switch {
-	case !found:
+	case !found || !candidate.is(l):
 		return refuse(journal.Nobody(), "agent_inconnu", ErrUnknown)
 	case candidate.Suspended():
 		return refuse(candidate.Actor(""), "agent_suspendu", ErrSuspended)
 	case !slices.Contains(multiFactor, l.ACR):
 		return refuse(candidate.Actor(""), "second_facteur_absent", ErrWeak)
 	}
-	if candidate.Sub != l.Sub {
-		// The same agent behind another identity provider gets another sub:
-		// the caller found them again by e-mail and SIRET, both of them.
-		candidate.Sub = l.Sub
-	}
+	candidate.Sub = l.Sub
 	return candidate, journal.NewFact(candidate.Actor(auth), journal.SessionOpen, journal.Object{Type: "session"}), nil
+}
+
+// is tells whether the login is the agent's own: the sub, or else e-mail and
+// SIRET, both of them, since the same agent behind another identity provider
+// gets another sub (ProConnect, "données fournies").
+func (a Aidant) is(l Login) bool {
+	if l.Sub == "" {
+		return false
+	}
+	return a.Sub == l.Sub ||
+		a.Email != "" && a.SIRET != "" && a.SIRET == l.SIRET && a.Email == strings.ToLower(strings.TrimSpace(l.Email))
 }
 
 // LoginFailed is the fact of a login that ended before anyone was known.
