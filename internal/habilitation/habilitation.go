@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"relais/internal/aidant"
+	"relais/internal/identite"
 	"relais/internal/journal"
 	"relais/internal/organisation"
 )
@@ -31,6 +33,11 @@ func Admit(a aidant.Aidant, by journal.Actor) (aidant.Aidant, journal.Fact, erro
 	a.Email = strings.ToLower(strings.TrimSpace(a.Email))
 	if a.ID == "" || a.OrganisationID == "" || a.Name() == "" || !strings.Contains(a.Email, "@") {
 		return aidant.Aidant{}, journal.Fact{}, fmt.Errorf("%w: un champ manque", ErrInvalid)
+	}
+	for _, v := range []string{a.GivenName, a.UsualName, a.Email} {
+		if !identite.Plain(v) || utf8.RuneCountInString(v) > 256 {
+			return aidant.Aidant{}, journal.Fact{}, fmt.Errorf("%w: un champ est illisible", ErrInvalid)
+		}
 	}
 	if !organisation.ValidSIRET(a.SIRET) {
 		return aidant.Aidant{}, journal.Fact{}, fmt.Errorf("%w: siret", ErrInvalid)

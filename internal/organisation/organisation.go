@@ -14,8 +14,10 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // a minimal container has no zone files, and a wrong end of day is a wrong mandat
+	"unicode/utf8"
 
 	"relais/internal/domaine"
+	"relais/internal/identite"
 	"relais/internal/journal"
 )
 
@@ -39,12 +41,21 @@ type Organisation struct {
 	Suspended bool     `json:"suspended"`
 }
 
+// fieldMax bounds, in characters, what the mandat's text repeats of a structure.
+const fieldMax = 200
+
 // Check returns an error wrapping [ErrInvalid] that names the faulty field.
 func (o Organisation) Check() error {
-	for field, v := range map[string]string{"id": o.ID, "name": o.Name, "address": o.Address, "city": o.City, "telephone": o.Telephone} {
-		if strings.TrimSpace(v) == "" {
-			return fmt.Errorf("%w: %s manque", ErrInvalid, field)
+	for _, f := range []struct{ name, value string }{{"id", o.ID}, {"name", o.Name}, {"address", o.Address}, {"city", o.City}, {"telephone", o.Telephone}} {
+		if strings.TrimSpace(f.value) == "" {
+			return fmt.Errorf("%w: %s manque", ErrInvalid, f.name)
 		}
+		if !identite.Plain(f.value) || utf8.RuneCountInString(f.value) > fieldMax {
+			return fmt.Errorf("%w: %s illisible", ErrInvalid, f.name)
+		}
+	}
+	if !identite.Plain(o.Postcode) || len(o.Postcode) > 10 {
+		return fmt.Errorf("%w: postcode illisible", ErrInvalid)
 	}
 	if !ValidSIRET(o.SIRET) {
 		return fmt.Errorf("%w: siret", ErrInvalid)
