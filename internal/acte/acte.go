@@ -26,10 +26,15 @@ import (
 	"time"
 
 	"golang.org/x/text/unicode/norm"
+
+	"relais/internal/identite"
 )
 
-// ErrVersion is returned for a version of the text that does not exist.
-var ErrVersion = errors.New("version du texte inconnue")
+// Errors that callers act on.
+var (
+	ErrVersion = errors.New("version du texte inconnue")            // no dated file of that name
+	ErrContent = errors.New("le texte ne peut pas dire ce contenu") // a value that would change its shape
+)
 
 // SaltSize is the length in bytes of the salt under the digest.
 const SaltSize = 32
@@ -130,12 +135,39 @@ func Open(fsys fs.FS) (*Recueil, error) {
 // Latest is the version that new mandats use.
 func (r *Recueil) Latest() string { return r.versions[len(r.versions)-1] }
 
-// Compose fixes a text under a fresh salt. The result is NFC, with LF ends of
+// check refuses a value that could forge a line of the text or hide in it.
+func (c Content) check() error {
+	values := []string{c.Number, c.Organisation.Name, c.Organisation.Address, c.Organisation.Telephone,
+		c.Organisation.SIRET, c.Zone, c.Place}
+	values = append(values, c.Aidants...)
+	for _, s := range c.Domaines {
+		values = append(append(values, s.Title), s.Demarches...)
+	}
+	for _, r := range c.Replaced {
+		values = append(values, r.Number, r.Domaine)
+	}
+	for _, v := range values {
+		if strings.TrimSpace(v) == "" || !identite.Plain(v) {
+			return fmt.Errorf("%w: une valeur est vide ou illisible", ErrContent)
+		}
+	}
+	if len(c.Aidants) == 0 || len(c.Domaines) == 0 || c.Date.IsZero() || !c.EndsAt.After(c.Date) {
+		return fmt.Errorf("%w: aidants, domaines ou dates", ErrContent)
+	}
+	return nil
+}
+
+// Compose fixes a text under a fresh salt. It fails with [ErrVersion], or with
+// [ErrContent] for a value that is empty, or not one line of plain characters.
+// The result is NFC, with LF ends of
 // line, no trailing blanks and never more than one empty line in a row.
 func (r *Recueil) Compose(version string, c Content) (Texte, error) {
 	t, ok := r.templates[version]
 	if !ok {
 		return Texte{}, fmt.Errorf("%w: %s", ErrVersion, version)
+	}
+	if err := c.check(); err != nil {
+		return Texte{}, err
 	}
 	var buf bytes.Buffer
 	if err := t.Execute(&buf, c); err != nil {

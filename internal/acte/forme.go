@@ -21,9 +21,17 @@ func DateFR(t time.Time) string {
 
 var funcs = template.FuncMap{
 	"date":   DateFR,
-	"heure":  func(t time.Time) string { return t.Format("15 h 04 min 05 s") },
-	"joint":  func(s []string) string { return strings.Join(s, ", ") },
+	"heure":  func(t time.Time) string { return t.Format("15\u00a0h\u00a004\u00a0min\u00a005\u00a0s") },
+	"joint":  enumerate,
 	"groupe": Group,
+}
+
+// enumerate writes a list as French does: "A, B et C".
+func enumerate(s []string) string {
+	if len(s) < 2 {
+		return strings.Join(s, "")
+	}
+	return strings.Join(s[:len(s)-1], ", ") + " et " + s[len(s)-1]
 }
 
 // Group writes a mandat's number in groups of four.
