@@ -77,7 +77,9 @@ func (s *Store) Mandats(ctx context.Context, organisationID string, f mandat.Fil
 	case mandat.Actif:
 		where, args = append(where, "state = 'actif' AND ends_at > ?"), append(args, now)
 	case mandat.Termine:
-		where, args = append(where, "(state = 'termine' OR (state = 'actif' AND ends_at <= ?))"), append(args, now)
+		where, args = append(where, "(state = 'termine' OR (state IN ('actif', 'suspendu') AND ends_at <= ?))"), append(args, now)
+	case mandat.Suspendu:
+		where, args = append(where, "state = 'suspendu' AND ends_at > ?"), append(args, now)
 	default:
 		where, args = append(where, "state = ?"), append(args, string(f.Status))
 	}

@@ -89,10 +89,10 @@ func (q *queries) mandats() {
 	q.mandatLight = light + " WHERE m.id = ? AND m.organisation_id = ? ORDER BY a.position"
 	q.mandatFull = full + " WHERE m.id = ? AND m.organisation_id = ? ORDER BY a.position"
 	q.mandatNumber = full + " WHERE m.number = ? ORDER BY a.position"
-	q.mandatActive = light + " WHERE m.usager_id = ? AND m.organisation_id = ? AND m.state = 'actif' ORDER BY m.signed_at, m.id, a.position"
+	q.mandatActive = light + " WHERE m.usager_id = ? AND m.organisation_id = ? AND m.state IN ('actif', 'suspendu') ORDER BY m.signed_at, m.id, a.position"
 	q.mandatOld = light + ` WHERE m.id IN (SELECT id FROM mandat WHERE state = 'brouillon' AND created_at < ? ORDER BY created_at LIMIT 200)
 		ORDER BY m.created_at, m.id, a.position`
-	q.mandatExpired = light + ` WHERE m.id IN (SELECT id FROM mandat WHERE state = 'actif' AND ends_at <= ? ORDER BY ends_at LIMIT 200)
+	q.mandatExpired = light + ` WHERE m.id IN (SELECT id FROM mandat WHERE state IN ('actif', 'suspendu') AND ends_at <= ? ORDER BY ends_at LIMIT 200)
 		ORDER BY m.ends_at, m.id, a.position`
 	q.autorisationInsert = insertInto("autorisation", autorisationRow{})
 	q.autorisationUpdate = "UPDATE autorisation SET ended_at = ?, end_reason = ?, journal_id = ? WHERE mandat_id = ? AND domaine = ?"

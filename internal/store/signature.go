@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,8 @@ func overlaps(held []mandat.Mandat, domaines []string, at time.Time) []mandat.Re
 	var out []mandat.Replacement
 	for _, code := range domaines {
 		for _, m := range held {
-			if _, runs := m.Active(code, at); runs {
+			blocks := func(a mandat.Autorisation) bool { return a.Domaine == code && a.EndedAt.IsZero() }
+			if at.Before(m.EndsAt) && slices.ContainsFunc(m.Autorisations, blocks) { // a suspended one too
 				out = append(out, mandat.Replacement{MandatID: m.ID, Number: m.Number, Domaine: code})
 			}
 		}
