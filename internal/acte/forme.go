@@ -2,6 +2,7 @@ package acte
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"text/template"
 	"time"
@@ -20,10 +21,28 @@ func DateFR(t time.Time) string {
 }
 
 var funcs = template.FuncMap{
-	"date":   DateFR,
-	"heure":  func(t time.Time) string { return t.Format("15\u00a0h\u00a004\u00a0min\u00a005\u00a0s") },
-	"joint":  enumerate,
-	"groupe": Group,
+	"date":      DateFR,
+	"heure":     func(t time.Time) string { return t.Format("15\u00a0h\u00a004\u00a0min\u00a005\u00a0s") },
+	"joint":     enumerate,
+	"groupe":    Group,
+	"telephone": telephone,
+}
+
+var frenchNumber = regexp.MustCompile(`^\+(33|262|590|594|596)(\d{9})$`)
+
+// telephone writes a French number as it is dialled and read aloud, in pairs;
+// another one as it is.
+func telephone(s string) string {
+	m := frenchNumber.FindStringSubmatch(s)
+	if m == nil {
+		return s
+	}
+	national := "0" + m[2]
+	pairs := make([]string, 0, 5)
+	for i := 0; i < len(national); i += 2 {
+		pairs = append(pairs, national[i:i+2])
+	}
+	return strings.Join(pairs, "\u00a0")
 }
 
 // enumerate writes a list as French does: "A, B et C".
