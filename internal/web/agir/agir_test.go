@@ -155,10 +155,10 @@ func TestPartialBirthdate(t *testing.T) {
 func TestChoice(t *testing.T) {
 	h, routes, v := newDesk(t)
 	body := read(t, routes, v, "GET", "/agir/demande1/mandats/m1", nil, 200)
-	mustShow(t, body, "Vous allez agir pour Jeanne MARTIN, née le 12 mars 1948, au service Caisse <em>, domaine «", `id="domaine-famille" name="domaine" value="famille" checked`)
+	mustShow(t, body, "Vous allez agir pour <strong>Jeanne MARTIN,</strong> née le 12 mars 1948, au service Caisse <em>, domaine «", `id="domaine-famille" name="domaine" value="famille" checked`)
 	mustHide(t, body, "domaine-argent") // outside the perimeter
 	body = read(t, routes, v, "POST", "/agir/demande1", url.Values{"mandat": {"m1"}}, http.StatusUnprocessableEntity)
-	mustShow(t, body, "Choisissez le domaine", "Erreur : Vous allez agir")
+	mustShow(t, body, "Choisissez le domaine", "Erreur : Vérifiez avant d'agir")
 	body = read(t, routes, v, "POST", "/agir/demande1", url.Values{"mandat": {"m1"}, "domaine": {"famille"}}, 200)
 	mustShow(t, body, "Vous rejoignez Caisse <em>", "https://hub.example/retour?code=c")
 	if h.choice.Domaine != "famille" || h.choice.Usager.ID != "u1" || h.choice.MandatID != "m1" || h.choice.Aidant.ID != "camille" {
