@@ -1,0 +1,176 @@
+package controle_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"relais/internal/aidant"
+	"relais/internal/journal"
+	"relais/internal/mandat"
+	"relais/internal/organisation"
+	"relais/internal/web/controle"
+	"relais/internal/web/desk"
+)
+
+var at = time.Date(2026, 11, 21, 9, 5, 7, 0, time.UTC)
+
+type house struct {
+	rows   []journal.Row
+	asked  journal.Filter
+	facts  []journal.Fact
+	number string
+}
+
+func (h *house) Journal(_ context.Context, f journal.Filter) ([]journal.Record, error) {
+	h.asked = f
+	var out []journal.Record
+	for i := len(h.rows) - 1; i >= 0 && len(out) < f.Limit; i-- {
+		if f.Before == 0 || int64(i) < f.Before {
+			out = append(out, record(h.rows[i]))
+		}
+	}
+	return out, nil
+}
+
+func record(row journal.Row) journal.Record {
+	rec, err := journal.Parse(row.Body)
+	if err != nil {
+		panic(err)
+	}
+	rec.Index = row.Index
+	return rec
+}
+
+func (h *house) Entry(_ context.Context, index int64) (journal.Row, error) {
+	if index >= int64(len(h.rows)) {
+		return journal.Row{}, journal.ErrNotFound
+	}
+	return h.rows[index], nil
+}
+
+func (h *house) MandatEntries(_ context.Context, id string) ([]journal.Record, error) {
+	var out []journal.Record
+	for _, row := range h.rows {
+		if rec := record(row); rec.Mandat == id {
+			out = append(out, rec)
+		}
+	}
+	return out, nil
+}
+
+func (h *house) Head(context.Context) (journal.Head, error) {
+	return journal.Head{Size: int64(len(h.rows)), Root: journal.EmptyRoot()}, nil
+}
+
+func (h *house) Append(_ context.Context, facts ...journal.Fact) error {
+	h.facts = append(h.facts, facts...)
+	return nil
+}
+
+func (h *house) MandatByNumber(_ context.Context, number string) (mandat.Mandat, error) {
+	if number != h.number {
+		return mandat.Mandat{}, mandat.ErrNotFound
+	}
+	return mandat.Mandat{ID: "mandat-un"}, nil
+}
+
+func (h *house) add(t *testing.T, seq int64) {
+	t.Helper()
+	m := mandat.Mandat{ID: "mandat-un"}
+	e := journal.Entry{ID: "e", At: at, StreamSeq: seq,
+		Fact: m.Printed(journal.Actor{Type: journal.ActorAidant, Ref: "agent-0123456789"}, "acte")}
+	body, err := e.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.rows = append(h.rows, journal.Row{Index: int64(len(h.rows)), Body: body, Leaf: journal.Leaf(body)})
+}
+
+func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
+	t.Helper()
+	h := &house{number: "346789BCDFGH"}
+	v := desk.Visit{Aidant: aidant.Aidant{ID: "audit", GivenName: "Aude", UsualName: "Iteuse", Roles: []aidant.Role{aidant.RoleAuditeur}},
+		Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}}
+	return h, (&controle.Desk{Pages: pages(t), Journal: h, Numbers: h}).Routes(), v
+}
+
+func TestList(t *testing.T) {
+	h, routes, v := newDesk(t)
+	mustShow(t, read(t, routes, v, "GET", "/controle", nil, 200), "Aucune entrée", "0 entrées enregistrées")
+	if len(h.facts) != 0 {
+		t.Error("a look without criteria was written")
+	}
+	for seq := range int64(60) {
+		h.add(t, seq+1)
+	}
+	body := read(t, routes, v, "GET", "/controle", nil, 200)
+	mustShow(t, body, "21 novembre 2026 à 10:05:07", "Mandat imprimé", "Agent …23456789", "/controle?avant=10", "/controle/mandats/mandat-un")
+	mustHide(t, body, "Plus récent")
+	mustShow(t, read(t, routes, v, "GET", "/controle?avant=10", nil, 200), "Plus récent")
+	body = read(t, routes, v, "GET", "/controle?mandat=3467+89bc+dfgh&issue=ok&du-jour=1&du-mois=11&du-annee=2026&au-jour=21&au-mois=11&au-annee=2026&acteur=a&action=mandat.print", nil, 200)
+	mustShow(t, body, "Effacer les critères")
+	paris, _ := time.LoadLocation("Europe/Paris")
+	want := journal.Filter{From: time.Date(2026, 11, 1, 0, 0, 0, 0, paris), To: time.Date(2026, 11, 22, 0, 0, 0, 0, paris),
+		Actor: "a", Action: journal.MandatPrint, Mandat: "mandat-un", Outcome: journal.OK, Limit: 51}
+	if !h.asked.From.Equal(want.From) || !h.asked.To.Equal(want.To) {
+		t.Errorf("period = %v – %v", h.asked.From, h.asked.To)
+	}
+	h.asked.From, h.asked.To = want.From, want.To
+	if h.asked != want {
+		t.Errorf("filter = %+v, want %+v", h.asked, want)
+	}
+	if len(h.facts) != 1 || h.facts[0].Action() != journal.JournalSearch || h.facts[0].Check() != nil {
+		t.Errorf("trace = %v", h.facts)
+	}
+	mustShow(t, read(t, routes, v, "GET", "/controle?mandat=XXXXXXXXXXXX", nil, 200), "Aucune entrée ne répond")
+	if len(h.facts) != 2 {
+		t.Error("a search for an unknown number left no trace")
+	}
+}
+
+func TestBadCriteria(t *testing.T) {
+	h, routes, v := newDesk(t)
+	for _, query := range []string{"action=inconnue", "issue=peut-etre", "du-jour=31&du-mois=2&du-annee=2026",
+		"du-jour=2&du-mois=1&du-annee=2026&au-jour=1&au-mois=1&au-annee=2026", "acteur=a%00b", "mandat=%E2%80%AEabc"} {
+		body := read(t, routes, v, "GET", "/controle?"+query, nil, http.StatusUnprocessableEntity)
+		mustShow(t, body, "1 réponse à corriger")
+	}
+	if len(h.facts) != 0 {
+		t.Error("a search that was not made was written")
+	}
+}
+
+func TestEntry(t *testing.T) {
+	h, routes, v := newDesk(t)
+	h.add(t, 1)
+	body := read(t, routes, v, "GET", "/controle/entrees/0", nil, 200)
+	mustShow(t, body, `"action":"mandat.print"`, h.rows[0].Leaf.String(), "Enregistrée", "agent-0123456789", "document")
+	mustHide(t, body, "modifiée après")
+	h.rows[0].Leaf[0] ^= 1
+	mustShow(t, read(t, routes, v, "GET", "/controle/entrees/0", nil, 200), "modifiée après son enregistrement")
+	if len(h.facts) != 2 {
+		t.Errorf("%d traces of 2 entries opened", len(h.facts))
+	}
+	for _, index := range []string{"1", "-1", "x", "99999999999999999999"} {
+		_, err := serve(t, routes, v, "GET", "/controle/entrees/"+index, nil)
+		var p *desk.Problem
+		if !errors.As(err, &p) || p.Status != http.StatusNotFound {
+			t.Errorf("entry %s: %v", index, err)
+		}
+	}
+}
+
+func TestTimeline(t *testing.T) {
+	h, routes, v := newDesk(t)
+	h.add(t, 1)
+	h.add(t, 2)
+	mustShow(t, read(t, routes, v, "GET", "/controle/mandats/mandat-un", nil, 200), "2/2", "sans trou ni répétition")
+	h.add(t, 4)
+	mustShow(t, read(t, routes, v, "GET", "/controle/mandats/mandat-un", nil, 200), "4/4", "Le compteur a un trou")
+	if _, err := serve(t, routes, v, "GET", "/controle/mandats/autre", nil); !errors.Is(err, mandat.ErrNotFound) {
+		t.Errorf("unknown mandat: %v", err)
+	}
+}

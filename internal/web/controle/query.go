@@ -1,0 +1,151 @@
+package controle
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"relais/internal/journal"
+	"relais/internal/mandat"
+	"relais/internal/web/page"
+)
+
+// maxField bounds each criterion, in runes.
+const maxField = 200
+
+// query is a search as the address says it.
+type query struct {
+	form    page.Form
+	filter  journal.Filter
+	names   []string // the criteria in use, for the trace
+	nothing bool     // a criterion that no entry can meet, such as an unknown number
+}
+
+// read turns the address into a filter. What cannot be read is an error of the
+// form; only the lookup of a mandat's number can fail otherwise.
+func (d *Desk) read(r *http.Request, zone *time.Location) (query, error) {
+	values := r.URL.Query()
+	for name, list := range values {
+		values[name] = list[:1]
+	}
+	q := query{form: page.Form{Values: values}, filter: journal.Filter{Limit: perPage + 1}}
+	q.period(zone)
+	q.filter.Actor = q.text("acteur")
+	q.choices()
+	q.before()
+	given := q.text("mandat")
+	if given == "" || q.form.Invalid() {
+		return q, nil
+	}
+	id, err := d.mandatID(r.Context(), given)
+	if errors.Is(err, mandat.ErrNotFound) {
+		q.nothing = true
+		return q, nil
+	}
+	q.filter.Mandat = id
+	return q, err
+}
+
+// mandatID reads an identifier, or a number with or without its blanks.
+func (d *Desk) mandatID(ctx context.Context, given string) (string, error) {
+	number := strings.ToUpper(strings.ReplaceAll(given, " ", ""))
+	if len(number) != mandat.NumberLength {
+		return given, nil
+	}
+	m, err := d.Numbers.MandatByNumber(ctx, number)
+	return m.ID, err
+}
+
+func (q *query) text(field string) string {
+	if strings.TrimSpace(q.form.Get(field)) == "" {
+		return ""
+	}
+	text := q.form.Text(field, maxField, "")
+	if text != "" {
+		q.names = append(q.names, field)
+	}
+	return text
+}
+
+// period reads the two dates: from the first day's midnight to the last day's.
+func (q *query) period(zone *time.Location) {
+	q.filter.From = q.day("du", zone)
+	if to := q.day("au", zone); !to.IsZero() {
+		q.filter.To = to.AddDate(0, 0, 1)
+	}
+	if !q.filter.From.IsZero() && !q.filter.To.IsZero() && !q.filter.From.Before(q.filter.To) {
+		q.form.Fail("au", "Choisissez une date de fin qui n'est pas avant la date de début.")
+	}
+}
+
+func (q *query) day(field string, zone *time.Location) time.Time {
+	typed := q.form.Get(field+"-jour") + q.form.Get(field+"-mois") + q.form.Get(field+"-annee")
+	if strings.TrimSpace(typed) == "" {
+		return time.Time{}
+	}
+	text := q.form.Date(field, false)
+	day, err := time.ParseInLocation(time.DateOnly, text, zone)
+	if err != nil {
+		return time.Time{} // Form.Date has noted the error under the field
+	}
+	q.names = append(q.names, field)
+	return day
+}
+
+func (q *query) choices() {
+	if action := journal.Action(q.form.Get("action")); action != "" {
+		if !slices.Contains(journal.Actions(), action) {
+			q.form.Fail("action", "Choisissez une action de la liste.")
+		}
+		q.filter.Action, q.names = action, append(q.names, "action")
+	}
+	if outcome := journal.Outcome(q.form.Get("issue")); outcome != "" {
+		if !slices.Contains([]journal.Outcome{journal.OK, journal.Denied, journal.Failed}, outcome) {
+			q.form.Fail("issue", "Choisissez une issue de la liste.")
+		}
+		q.filter.Outcome, q.names = outcome, append(q.names, "issue")
+	}
+}
+
+// before reads the keyset's cursor; a cursor that is none shows the first page.
+func (q *query) before() {
+	n, err := strconv.ParseInt(q.form.Get("avant"), 10, 64)
+	if err == nil && n > 0 {
+		q.filter.Before = n
+	}
+}
+
+// link is the same search below an index, 0 for its first page.
+func (q *query) link(before int64) string {
+	values := url.Values{}
+	for _, field := range []string{"du-jour", "du-mois", "du-annee", "au-jour", "au-mois", "au-annee", "acteur", "action", "mandat", "issue"} {
+		if value := q.form.Get(field); value != "" {
+			values.Set(field, value)
+		}
+	}
+	if before > 0 {
+		values.Set("avant", strconv.FormatInt(before, 10))
+	}
+	if len(values) == 0 {
+		return home
+	}
+	return home + "?" + values.Encode()
+}
+
+func actionOptions() []page.Option {
+	options := []page.Option{{Value: "", Label: "Toutes les actions"}}
+	for _, action := range journal.Actions() {
+		options = append(options, page.Option{Value: string(action), Label: action.Label()})
+	}
+	return options
+}
+
+func outcomeOptions() []page.Option {
+	return []page.Option{{Value: "", Label: "Toutes les issues"},
+		{Value: string(journal.OK), Label: "Fait"}, {Value: string(journal.Denied), Label: "Refusé"}, {Value: string(journal.Failed), Label: "Échec"}}
+}
