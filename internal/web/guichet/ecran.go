@@ -159,8 +159,8 @@ var capacityLabels = map[mandat.Capacity]string{
 	mandat.CapacityFull:         "Aucune mesure de protection",
 	mandat.CapacityTutelle:      "Sous tutelle",
 	mandat.CapacityCuratelle:    "Sous curatelle",
-	mandat.CapacityHabilitation: "Une habilitation familiale la concerne",
-	mandat.CapacityFuture:       "Un mandat de protection future est en cours",
+	mandat.CapacityHabilitation: "Sous habilitation familiale",
+	mandat.CapacityFuture:       "Un mandat de protection future en cours",
 }
 
 func capacities() []page.Option {

@@ -31,6 +31,7 @@ type mandatPage struct {
 // part is one autorisation.
 type part struct {
 	Title, State, Tag string
+	Ended             string // when and why, "" while it runs
 	Demarches         []string
 }
 
@@ -150,7 +151,8 @@ func (d *Desk) part(v desk.Visit, m mandat.Mandat, a mandat.Autorisation) part {
 	_, active := m.Active(a.Domaine, d.Now())
 	switch {
 	case !a.EndedAt.IsZero():
-		p.State, p.Tag = "Terminée le "+page.Date(a.EndedAt.In(v.Zone()))+" : "+a.EndReason.Label(), "neutral"
+		p.State, p.Tag = "Terminée", "neutral"
+		p.Ended = "Le " + page.DateTime(a.EndedAt.In(v.Zone())) + " : " + a.EndReason.Label()
 	case active:
 		p.State, p.Tag = "En cours", "success"
 	case m.State == mandat.Suspendu:
@@ -158,7 +160,7 @@ func (d *Desk) part(v desk.Visit, m mandat.Mandat, a mandat.Autorisation) part {
 	case m.State == mandat.SansSuite:
 		p.State, p.Tag = "Sans suite", "neutral"
 	case m.State != mandat.Brouillon:
-		p.State, p.Tag = "Terminée : "+mandat.Echeance.Label(), "neutral"
+		p.State, p.Tag, p.Ended = "Terminée", "neutral", mandat.Echeance.Label()
 	}
 	return p
 }

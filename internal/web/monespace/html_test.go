@@ -18,6 +18,9 @@ func checkPage(t *testing.T, where, body string) {
 	if strings.Contains(body, uhoh) {
 		t.Errorf("%s: text is not escaped", where)
 	}
+	if strings.ContainsAny(body, "\u0080\u0099\ufffd") {
+		t.Errorf("%s: a character was encoded twice", where)
+	}
 	headings, ids, labels := 0, map[string]bool{}, map[string]bool{}
 	var controls []*html.Node
 	level := 0
