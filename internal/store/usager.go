@@ -65,6 +65,7 @@ func (q *queries) usagers() {
 	q.usagerBySub = query("SELECT " + columns("u", usagerRow{}) + `, uk.wrapped AS "ukey" FROM usager u
 		JOIN coffre_key uk ON uk.subject = 'usager:' || u.id WHERE u.sub_token = ?`)
 	q.usagerFile = files + "= ?" + newestFirst
+	q.mandatFile = query("SELECT "+fileColumns()+mandatFrom) + fileJoin + " WHERE m.id = ? AND m.organisation_id = ? ORDER BY a.position"
 	q.usagerRecent = files + `IN (SELECT usager_id FROM mandat WHERE organisation_id = ? AND usager_id IS NOT NULL
 		GROUP BY usager_id ORDER BY max(signed_at) DESC, usager_id LIMIT ?)` + newestFirst
 	q.usagerSearch = files + "IN (SELECT usager_id FROM usager_index WHERE token IN (?" + query(strings.Repeat(", ?", searchTerms-1)) +
@@ -181,6 +182,23 @@ func (s *Store) Usager(ctx context.Context, organisationID, id string) (usager.F
 	}
 	if len(files) == 0 {
 		return usager.File{}, usager.ErrNotFound
+	}
+	return files[0], nil
+}
+
+// MandatFile is one mandat of a structure without its text, alone in the file of
+// its usager (the zero Usager beside a draft); mandat.ErrNotFound.
+func (s *Store) MandatFile(ctx context.Context, organisationID, id string) (usager.File, error) {
+	lines, err := many[fileLine](ctx, s, s.q.mandatFile, id, organisationID)
+	if err != nil {
+		return usager.File{}, err
+	}
+	files, err := s.filesByMandat(lines)
+	if err == nil && len(files) == 0 {
+		err = mandat.ErrNotFound
+	}
+	if err != nil {
+		return usager.File{}, wrapMandat(id, err)
 	}
 	return files[0], nil
 }

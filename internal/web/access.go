@@ -68,7 +68,9 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request) (desk.Visit, erro
 	v := desk.Visit{Aidant: c.Aidant, Organisation: c.Organisation, Session: c.Session,
 		Clock: page.SessionClock{IdleSeconds: idle, WarnSeconds: min(120, idle/2), ProlongURL: "/compte/prolonger"}}
 	if r.Method == http.MethodGet {
-		v.Flash = s.Sessions.Flashes(w, r)
+		for _, f := range s.Sessions.Flashes(w, r) {
+			v.Flash = append(v.Flash, page.Flash{Kind: f.Kind, Text: f.Text})
+		}
 	}
 	return v, nil
 }

@@ -65,7 +65,7 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) public(name, title string) desk.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		v := desk.Of(r)
-		p := &page.PublicPage{Layout: v.Layout(title, ""), Operator: s.Operator, StillSignedIn: v.Aidant.ID != ""}
+		p := &page.PublicPage{Layout: v.Layout(title, ""), Operator: s.Operator}
 		return s.Pages.Render(w, http.StatusOK, name, p)
 	}
 }

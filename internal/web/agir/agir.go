@@ -47,8 +47,9 @@ type Provider interface {
 // Mandats finds usagers and their mandats within a structure.
 type Mandats interface {
 	SearchUsagers(ctx context.Context, organisationID string, q identite.Query, limit int) ([]usager.File, error)
-	Usager(ctx context.Context, organisationID, id string) (usager.File, error)
-	Mandat(ctx context.Context, organisationID, id string) (mandat.Mandat, error)
+	// MandatFile is one mandat, without its text, and its usager: the zero Usager
+	// beside a draft. mandat.ErrNotFound.
+	MandatFile(ctx context.Context, organisationID, id string) (usager.File, error)
 }
 
 // Uses records uses and their end.

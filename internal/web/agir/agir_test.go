@@ -65,18 +65,11 @@ func (h *house) SearchUsagers(_ context.Context, _ string, q identite.Query, _ i
 	return []usager.File{{Usager: h.usager, Mandats: []mandat.Mandat{h.mandat}}}, nil
 }
 
-func (h *house) Usager(_ context.Context, _, id string) (usager.File, error) {
-	if id != h.usager.ID {
-		return usager.File{}, usager.ErrNotFound
-	}
-	return usager.File{Usager: h.usager}, nil
-}
-
-func (h *house) Mandat(_ context.Context, org, id string) (mandat.Mandat, error) {
+func (h *house) MandatFile(_ context.Context, org, id string) (usager.File, error) {
 	if id != h.mandat.ID || org != h.mandat.OrganisationID {
-		return mandat.Mandat{}, mandat.ErrNotFound
+		return usager.File{}, mandat.ErrNotFound
 	}
-	return h.mandat, nil
+	return usager.File{Usager: h.usager, Mandats: []mandat.Mandat{h.mandat}}, nil
 }
 
 func (h *house) UseMandat(_ context.Context, _ delegation.Login, t func(mandat.Mandat) (mandat.Mandat, journal.Fact, error)) error {

@@ -50,16 +50,13 @@ type subject struct {
 // load reads the mandat and its usager, within the visitor's structure.
 func (d *Desk) load(r *http.Request, req provider.Request, mandatID string) (subject, error) {
 	v := desk.Of(r)
-	m, err := d.Mandats.Mandat(r.Context(), v.Organisation.ID, mandatID)
+	file, err := d.Mandats.MandatFile(r.Context(), v.Organisation.ID, mandatID)
 	if err != nil {
 		return subject{}, err
 	}
+	m := file.Mandats[0]
 	if m.UsagerID == "" {
 		return subject{}, mandat.ErrNotFound // a draft: nobody has signed it
-	}
-	file, err := d.Mandats.Usager(r.Context(), v.Organisation.ID, m.UsagerID)
-	if err != nil {
-		return subject{}, err
 	}
 	return subject{req: req, mandat: m, usager: file.Usager, codes: usableDomaines(m, v, req, d.Now())}, nil
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"relais/internal/aidant"
+	"relais/internal/journal"
+	"relais/internal/organisation"
+	"relais/internal/store"
+)
+
+// people is the file of `relais admin load`: structures, and agents who sign in
+// with this e-mail and this SIRET.
+type people struct {
+	Structures []organisation.Organisation `json:"structures"`
+	Agents     []agent                     `json:"agents"`
+}
+
+type agent struct {
+	Structure string        `json:"structure"` // id of the structure
+	Email     string        `json:"email"`
+	GivenName string        `json:"given_name"`
+	UsualName string        `json:"usual_name"`
+	SIRET     string        `json:"siret"` // of the establishment, as ProConnect says it; "" = the structure's
+	Roles     []aidant.Role `json:"roles"`
+}
+
+// operator is whoever runs the command line, in the journal.
+func operator() journal.Actor {
+	return journal.Actor{Type: journal.ActorSysteme, Ref: "exploitant"}
+}
+
+// admin habilitates the structures and agents of a file; those already there are
+// left as they are, so that the file can be loaded again.
+func admin(ctx context.Context, c call) error {
+	if len(c.args) != 2 || c.args[0] != "load" {
+		return errUsage
+	}
+	raw, err := os.ReadFile(c.args[1])
+	if err != nil {
+		return err
+	}
+	var p people
+	dec := json.NewDecoder(strings.NewReader(string(raw)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&p); err != nil {
+		return fmt.Errorf("%s: %w", c.args[1], err)
+	}
+	return withStore(ctx, c, func(st *store.Store) error {
+		added, err := p.admit(ctx, st)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.stdout, "%d structure(s) et agent(s) habilités, %d déjà présents.\n",
+			added, len(p.Structures)+len(p.Agents)-added)
+		return err
+	})
+}
+
+// admit lets in whoever is not there yet and counts them.
+func (p people) admit(ctx context.Context, st *store.Store) (added int, err error) {
+	sirets := map[string]string{}
+	for _, o := range p.Structures {
+		sirets[o.ID] = o.SIRET
+		_, err := st.Organisation(ctx, o.ID)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, organisation.ErrNotFound) {
+			return added, err
+		}
+		if err := st.AdmitOrganisation(ctx, o, operator()); err != nil {
+			return added, fmt.Errorf("structure %s: %w", o.ID, err)
+		}
+		added++
+	}
+	for i, a := range p.Agents {
+		if a.SIRET == "" {
+			a.SIRET = sirets[a.Structure]
+		}
+		_, err := st.FindAidant(ctx, strings.ToLower(a.Email), a.SIRET)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, aidant.ErrNotFound) {
+			return added, err
+		}
+		if err := st.AdmitAidant(ctx, a.aidant(), operator()); err != nil {
+			return added, fmt.Errorf("agent n° %d du fichier: %w", i+1, err)
+		}
+		added++
+	}
+	return added, nil
+}
+
+func (a agent) aidant() aidant.Aidant {
+	return aidant.Aidant{ID: "a" + strings.ToLower(rand.Text()[:15]), OrganisationID: a.Structure, Email: strings.ToLower(a.Email),
+		SIRET: a.SIRET, GivenName: a.GivenName, UsualName: a.UsualName, Roles: a.Roles}
+}

@@ -1,0 +1,103 @@
+package monespace_test
+
+import (
+	"os"
+	"testing"
+
+	"relais/internal/testkit/browser"
+)
+
+func TestLook(t *testing.T) {
+	if os.Getenv("LOOK") == "" {
+		return
+	}
+	b := browser.Start(t)
+	p := b.Person(t, "nadia", browser.Options{Width: 1100, Height: 800, JavaScript: true})
+	shot := func(name string) {
+		p.NoOverflow()
+		p.Screenshot("/tmp/g/shots/" + name + ".png")
+		p.Narrow()
+		p.NoOverflow()
+		p.Screenshot("/tmp/g/shots/" + name + "-360.png")
+		for _, v := range p.Axe(t) {
+			t.Errorf("%s: %s", name, v)
+		}
+		p.Resize(1100, 800)
+	}
+	p.Open("http://localhost:18080/connexion")
+	p.ClickText("S'identifier avec votre identité professionnelle")
+	p.Click("#agent-nadia")
+	shot("01-guichet")
+	p.Open("http://localhost:18080/mandats/nouveau")
+	p.Click("details:has(#demarche-logement-apl) > summary")
+	p.Check("#demarche-logement-apl")
+	p.Click("#continuer")
+	shot("02-erreur")
+	p.Check("#capacite")
+	p.Click("#continuer")
+	shot("03-brouillon")
+	id := p.URL()
+	p.Click("#confier")
+	shot("04-tour")
+	p.Click("#identifier")
+	p.Click("#fi-impots")
+	p.Click("#usager-perrin")
+	p.Click("#continuer")
+	shot("05-identite")
+	p.Click("#oui")
+	shot("06-texte")
+	p.Click("#donner")
+	shot("07-fin")
+	p.Click("#reprendre")
+	p.Click("#agent-nadia")
+	shot("08-accepter")
+	p.Click("#accepter")
+	shot("09-signe")
+	p.Open(id + "/acte")
+	shot("10-acte")
+	p.Open(id + "/revocation")
+	shot("11-revocation")
+	p.Open(id + "/renonciation")
+	shot("12-renonciation")
+	p.Open("http://localhost:18080/mandats?q=perrin")
+	shot("13-recherche")
+	// second mandat, same usager: overlap
+	p.Open("http://localhost:18080/mandats/nouveau")
+	p.Click("details:has(#demarche-logement-apl) > summary")
+	p.Check("#demarche-logement-apl")
+	p.Check("#capacite")
+	p.Click("#continuer")
+	id2 := p.URL()
+	p.Click("#confier")
+	p.Click("#identifier")
+	p.Click("#fi-relais")
+	t.Log(p.URL(), p.Text("body"))
+	p.Open("http://localhost:18080/tour")
+	p.Click("#identifier")
+	p.Click("#fi-impots")
+	p.Click("#usager-perrin")
+	p.Click("#continuer")
+	p.Click("#oui")
+	shot("20-remplacer")
+	p.Click("#remplacer")
+	shot("21-encore")
+	p.Click("#identifier")
+	p.Click("#fi-impots")
+	p.Click("#usager-perrin")
+	p.Click("#continuer")
+	p.Click("#oui")
+	shot("22-texte")
+	p.Click("#donner")
+	p.Click("#reprendre")
+	p.Click("#agent-nadia")
+	p.Click("#accepter")
+	p.Open(id2 + "/renonciation")
+	p.Check("#motif-erreur")
+	p.Click("#renoncer")
+	_ = 0
+	shot("23-renonce")
+	p.Open(id2 + "/avis")
+	shot("24-avis")
+	p.Open(id)
+	shot("25-remplace")
+}
