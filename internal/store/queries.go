@@ -28,7 +28,7 @@ type queries struct {
 	brouillonUpdate                                           query
 	dossierInsert, dossierByID                                query
 	usagerInsert, usagerUpdate, usagerBySub                   query
-	usagerFile, usagerRecent, usagerSearch                    query
+	usagerFile, usagerRecent, usagerSearch, mandatFile        query
 	usagerIndexInsert, usagerIndexDelete                      query
 	delegationInsert, delegationStop                          query
 	delegationRedeem, delegationClash                         query
