@@ -42,7 +42,7 @@ func TestRights(t *testing.T) {
 	w := newWorld(t, config.SQLite)
 	mandat := w.give(w.agent("nadia"), "nadia", "perrin", logement())
 	var table strings.Builder
-	fmt.Fprintf(&table, "# route, accès, puis ce qu'elle répond à : ")
+	fmt.Fprintf(&table, "# route, accès, puis ce qu’elle répond à : ")
 	for _, k := range kinds {
 		fmt.Fprintf(&table, "%s | ", k.name)
 	}

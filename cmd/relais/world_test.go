@@ -30,8 +30,8 @@ type world struct {
 	relais   string
 	services string
 	environ  []string // for the offline verbs
-	hub      front    // what stands before the fictional FranceConnect
-	logs     logBook  // every line of the house's log, of every level
+	hub      *front   // what stands before the fictional FranceConnect
+	logs     *logBook // every line of the house's log, of every level
 }
 
 // front lets a test take the place of the fictional FranceConnect, or change
@@ -93,7 +93,7 @@ func newWorld(t testing.TB, engine string, options ...option) *world {
 	}
 	l := openPorts(t)
 	port := func(l net.Listener) string { return fmt.Sprint(l.Addr().(*net.TCPAddr).Port) }
-	w := &world{t: t, relais: "http://localhost:" + port(l.relais), services: "http://127.0.0.1:" + port(l.services),
+	w := &world{t: t, hub: &front{}, logs: &logBook{}, relais: "http://localhost:" + port(l.relais), services: "http://127.0.0.1:" + port(l.services),
 		environ: []string{"RELAIS_DATA=" + dir, "RELAIS_DATABASE_URL=" + database}}
 	cfg, err := config.LoadDemo(append([]string{
 		"RELAIS_LISTEN=127.0.0.1:" + port(l.relais), "RELAIS_PUBLIC_URL=" + w.relais,
@@ -108,7 +108,7 @@ func newWorld(t testing.TB, engine string, options ...option) *world {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	log := slog.New(slog.NewMultiHandler(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}),
-		slog.NewJSONHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})))
+		slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if w.d, err = newDemo(ctx, cfg, log); err != nil {
 		t.Fatal(err)
 	}

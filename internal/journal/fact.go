@@ -153,12 +153,12 @@ func (f Fact) Check() error {
 	optional := []string{f.actor.Ref, f.actor.Auth, f.object.ID, f.stream, f.reason}
 	for _, v := range optional {
 		if v != "" && !isCode(v) {
-			return fmt.Errorf("%w: %s: une valeur n'est pas un code", ErrFact, f.action)
+			return fmt.Errorf("%w: %s: une valeur n’est pas un code", ErrFact, f.action)
 		}
 	}
 	for k, v := range f.details {
 		if !keyPattern.MatchString(k) || !isCode(v) {
-			return fmt.Errorf("%w: %s: le détail %q n'est pas un code", ErrFact, f.action, k)
+			return fmt.Errorf("%w: %s: le détail %q n’est pas un code", ErrFact, f.action, k)
 		}
 	}
 	return nil

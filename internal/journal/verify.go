@@ -61,7 +61,7 @@ func (v *Verifier) Add(row Row) error {
 		return bad("une entrée manque ou est en trop (index %d)", row.Index)
 	}
 	if Leaf(row.Body) != row.Leaf {
-		return bad("l'empreinte ne correspond pas au contenu")
+		return bad("l’empreinte ne correspond pas au contenu")
 	}
 	r, err := Parse(row.Body)
 	if err != nil {
@@ -109,7 +109,7 @@ func (v *Verifier) Finish(head Head, nodes []Node) error {
 	}
 	byIndex := func(a, b Node) int { return cmp.Compare(a.Index, b.Index) }
 	if !slices.Equal(slices.SortedFunc(slices.Values(nodes), byIndex), slices.SortedFunc(slices.Values(v.nodes), byIndex)) {
-		return bad("un nœud de l'arbre ne suit pas des entrées")
+		return bad("un nœud de l’arbre ne suit pas des entrées")
 	}
 	return nil
 }

@@ -12,15 +12,15 @@ import (
 
 // Errors that pages act on. None ever holds a token, a code or a claim.
 var (
-	ErrDown        = errors.New("fournisseur d'identité injoignable")
-	ErrState       = errors.New("retour d'une connexion qui n'a pas été demandée ici")
+	ErrDown        = errors.New("fournisseur d’identité injoignable")
+	ErrState       = errors.New("retour d’une connexion qui n’a pas été demandée ici")
 	ErrExpired     = errors.New("connexion commencée il y a trop longtemps")
-	ErrToken       = errors.New("réponse du fournisseur d'identité refusée")
-	ErrSub         = errors.New("identité d'une autre personne que celle qui s'est connectée")
+	ErrToken       = errors.New("réponse du fournisseur d’identité refusée")
+	ErrSub         = errors.New("identité d’une autre personne que celle qui s’est connectée")
 	ErrWeak        = errors.New("double authentification absente")
-	ErrStale       = errors.New("le fournisseur n'a pas redemandé l'identification")
-	ErrCancelled   = errors.New("connexion abandonnée chez le fournisseur d'identité")
-	ErrKeysChanged = errors.New("les clés du fournisseur d'identité ont changé pendant la connexion")
+	ErrStale       = errors.New("le fournisseur n’a pas redemandé l’identification")
+	ErrCancelled   = errors.New("connexion abandonnée chez le fournisseur d’identité")
+	ErrKeysChanged = errors.New("les clés du fournisseur d’identité ont changé pendant la connexion")
 )
 
 // ErrRefused is a provider's refusal. Code is an error of OAuth 2 or OpenID
@@ -29,7 +29,7 @@ type ErrRefused struct{ Code, Detail string }
 
 // Error holds codes only.
 func (e ErrRefused) Error() string {
-	return strings.TrimSpace("refus du fournisseur d'identité: " + e.Code + " " + e.Detail)
+	return strings.TrimSpace("refus du fournisseur d’identité: " + e.Code + " " + e.Detail)
 }
 
 // known lists the error codes that may be repeated; any other text of a query

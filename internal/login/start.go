@@ -34,7 +34,7 @@ func (l *Login) StartAgent(ctx context.Context, ask StartAgent) (Start, error) {
 		"amr": nil,
 	}})
 	if err != nil {
-		return Start{}, fmt.Errorf("connexion d'un agent: %w", err)
+		return Start{}, fmt.Errorf("connexion d’un agent: %w", err)
 	}
 	params := []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("claims", string(claims))}
 	if ask.Force {

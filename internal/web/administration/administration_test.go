@@ -63,7 +63,7 @@ func TestAdministration(t *testing.T) {
 	h.agent = aidant.Aidant{ID: "camille", OrganisationID: "o1", GivenName: "Camille", UsualName: "Durand", Roles: []aidant.Role{aidant.RoleAidant}}
 	mustShow(t, read(t, d.Routes(), v, "GET", "/administration", nil, 200), "Mairie <b>", "130 025 265 00013", "Suspendue")
 	mustShow(t, read(t, d.Routes(), v, "GET", "/administration/structures/o1", nil, 200), "Camille Durand", "/administration/agents/camille")
-	mustShow(t, read(t, d.Routes(), v, "GET", "/administration/structures/o2", nil, 200), "pas encore d'agent")
+	mustShow(t, read(t, d.Routes(), v, "GET", "/administration/structures/o2", nil, 200), "pas encore d’agent")
 	mustShow(t, read(t, d.Routes(), v, "GET", "/administration/agents/camille", nil, 200), "Suspendre Camille Durand")
 	if _, err := serve(t, d.Routes(), v, "GET", "/administration/structures/rien", nil); !errors.Is(err, organisation.ErrNotFound) {
 		t.Errorf("unknown structure: %v", err)

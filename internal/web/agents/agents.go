@@ -82,7 +82,7 @@ func (d *Decisions) Show(w http.ResponseWriter, r *http.Request) error {
 	p := &agentPage{Layout: v.Layout(a.Name(), d.Section), Name: a.Name(), Back: d.Back(a), Items: facts(a, v.Zone())}
 	switch {
 	case a.ID == v.Aidant.ID:
-		p.Why = "C'est votre propre compte : une autre personne doit décider de votre habilitation."
+		p.Why = "C’est votre propre compte : une autre personne doit décider de votre habilitation."
 	case right == Sees:
 		p.Why = d.Why(a)
 	case a.Suspended():
@@ -95,7 +95,7 @@ func (d *Decisions) Show(w http.ResponseWriter, r *http.Request) error {
 
 // Suspend keeps the agent out from the next request on.
 func (d *Decisions) Suspend(w http.ResponseWriter, r *http.Request) error {
-	return d.decide(w, r, "L'agent est suspendu : il ne peut plus ouvrir Relais et ses sessions sont fermées.",
+	return d.decide(w, r, "L’agent est suspendu : il ne peut plus ouvrir Relais et ses sessions sont fermées.",
 		func(a aidant.Aidant, by journal.Actor) (aidant.Aidant, journal.Fact, error) {
 			return habilitation.Suspend(a, by, d.Now())
 		})
@@ -103,7 +103,7 @@ func (d *Decisions) Suspend(w http.ResponseWriter, r *http.Request) error {
 
 // Reinstate lets the agent in again.
 func (d *Decisions) Reinstate(w http.ResponseWriter, r *http.Request) error {
-	return d.decide(w, r, "L'agent est rétabli : il peut de nouveau ouvrir Relais.", habilitation.Reinstate)
+	return d.decide(w, r, "L’agent est rétabli : il peut de nouveau ouvrir Relais.", habilitation.Reinstate)
 }
 
 func (d *Decisions) decide(w http.ResponseWriter, r *http.Request, said string, t func(aidant.Aidant, journal.Actor) (aidant.Aidant, journal.Fact, error)) error {
@@ -134,16 +134,16 @@ func explained(err error, back string) error {
 	switch {
 	case errors.Is(err, habilitation.ErrSelf):
 		return &desk.Problem{Status: http.StatusForbidden, Title: "Vous ne pouvez pas décider pour vous-même",
-			Text: "Une autre personne doit décider de votre habilitation. Rien n'a été modifié.",
+			Text: "Une autre personne doit décider de votre habilitation. Rien n’a été modifié.",
 			Do:   []string{"Demandez à un autre référent ou à un administrateur."}, Next: next, Cause: err}
 	case errors.Is(err, errBeyond):
 		return &desk.Problem{Status: http.StatusForbidden, Title: "Cette décision ne vous appartient pas",
-			Text: "L'habilitation de cet agent relève d'un administrateur. Rien n'a été modifié.",
+			Text: "L’habilitation de cet agent relève d’un administrateur. Rien n’a été modifié.",
 			Do:   []string{"Demandez à un administrateur de Relais."}, Next: next, Cause: err}
 	case errors.Is(err, habilitation.ErrState):
 		return &desk.Problem{Status: http.StatusConflict, Title: "Cette décision a déjà été prise",
-			Text: "Une autre personne, une autre fenêtre ou un second clic est passé avant. Cette demande n'a rien modifié.",
-			Do:   []string{"Ouvrez la fiche de l'agent pour voir son état."}, Next: next, Cause: err}
+			Text: "Une autre personne, une autre fenêtre ou un second clic est passé avant. Cette demande n’a rien modifié.",
+			Do:   []string{"Ouvrez la fiche de l’agent pour voir son état."}, Next: next, Cause: err}
 	}
 	return err
 }

@@ -113,7 +113,7 @@ func TestSearch(t *testing.T) {
 		t.Error("opening the page was written as a search")
 	}
 	body := read(t, routes, v, "GET", "/agir/demande1?q=MARTIN+12/03/1948", nil, 200)
-	mustShow(t, body, "Jeanne MARTIN, née le 12 mars 1948", "/agir/demande1/mandats/m1", "jusqu'au 21 décembre 2026", "1 mandat peut servir")
+	mustShow(t, body, "Jeanne MARTIN, née le 12 mars 1948", "/agir/demande1/mandats/m1", "jusqu’au 21 décembre 2026", "1 mandat peut servir")
 	if len(h.facts) != 1 || h.facts[0].Action() != journal.MandatSearch {
 		t.Errorf("trace = %v", h.facts)
 	}
@@ -151,7 +151,7 @@ func TestChoice(t *testing.T) {
 	mustShow(t, body, "Vous allez agir pour <strong>Jeanne MARTIN,</strong> née le 12 mars 1948, au service Caisse <em>, domaine «", `id="domaine-famille" name="domaine" value="famille" checked`)
 	mustHide(t, body, "domaine-argent") // outside the perimeter
 	body = read(t, routes, v, "POST", "/agir/demande1", url.Values{"mandat": {"m1"}}, http.StatusUnprocessableEntity)
-	mustShow(t, body, "Choisissez le domaine", "Erreur : Vérifiez avant d'agir")
+	mustShow(t, body, "Choisissez le domaine", "Erreur : Vérifiez avant d’agir")
 	body = read(t, routes, v, "POST", "/agir/demande1", url.Values{"mandat": {"m1"}, "domaine": {"famille"}}, 200)
 	mustShow(t, body, "Vous rejoignez Caisse <em>", "https://hub.example/retour?code=c")
 	if h.choice.Domaine != "famille" || h.choice.Usager.ID != "u1" || h.choice.MandatID != "m1" || h.choice.Aidant.ID != "camille" {

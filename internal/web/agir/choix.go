@@ -114,7 +114,7 @@ func (d *Desk) ask(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Desk) choicePage(v desk.Visit, s subject) *choicePage {
-	p := &choicePage{Layout: v.Layout("Vérifiez avant d'agir", section), Action: path(s.req.ID), Demande: s.req.ID,
+	p := &choicePage{Layout: v.Layout("Vérifiez avant d’agir", section), Action: path(s.req.ID), Demande: s.req.ID,
 		Back:    page.Link{Href: path(s.req.ID), Text: "Choisir une autre personne"},
 		Service: s.req.ClientName, Name: s.usager.Identite.Display(), Born: born(s.usager.Identite),
 		Number: s.mandat.Number, MandatID: s.mandat.ID, Until: page.Date(s.mandat.EndsAt.In(v.Zone()))}

@@ -28,7 +28,7 @@ func (d *Desk) current(w http.ResponseWriter, r *http.Request) error {
 		{Term: "Pour", Text: use.Usager.Identite.Display() + ", " + born(use.Usager.Identite)},
 		{Term: "Domaine", Text: title(domaine.Current(), use.Login.Domaine)},
 		{Term: "Commencée le", Text: page.DateTime(use.Login.ChosenAt.In(v.Zone()))},
-		{Term: "Fin du mandat", Text: "jusqu'au " + page.DateTime(use.Mandat.EndsAt.In(v.Zone()))},
+		{Term: "Fin du mandat", Text: "jusqu’au " + page.DateTime(use.Mandat.EndsAt.In(v.Zone()))},
 		{Term: "Mandat", Text: page.Number(use.Mandat.Number), Href: "/mandats/" + use.Mandat.ID},
 	}
 	return d.Pages.Render(w, http.StatusOK, "agir/demarche", p)

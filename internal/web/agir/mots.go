@@ -82,28 +82,28 @@ func explained(err error, demande, client string) error {
 	case errors.Is(err, delegation.ErrMade):
 		p.Status, p.Title = http.StatusConflict, "Ce choix a déjà été fait"
 		p.Text = "Vous avez déjà répondu à cette demande, sans doute par un second clic ou dans un autre onglet. Un seul choix a été enregistré."
-		p.Do = []string{"Retournez dans l'onglet du service public.", "Si vous n'y êtes pas connecté, recommencez la connexion depuis ce service."}
+		p.Do = []string{"Retournez dans l’onglet du service public.", "Si vous n’y êtes pas connecté, recommencez la connexion depuis ce service."}
 		p.Next = page.Link{Href: "/demarche", Text: "Voir la démarche en cours"}
 	case errors.Is(err, delegation.ErrOpen):
 		p.Status, p.Title = http.StatusConflict, "Une démarche est ouverte pour une autre personne"
-		p.Text = "Pour ne jamais mélanger deux usagers, Relais n'ouvre pas une deuxième démarche. Rien n'a été transmis au service."
+		p.Text = "Pour ne jamais mélanger deux usagers, Relais n’ouvre pas une deuxième démarche. Rien n’a été transmis au service."
 		p.Do = []string{"Terminez la démarche en cours et faites les déconnexions proposées.", "Revenez ensuite au service public et recommencez la connexion."}
 		p.Next = page.Link{Href: "/demarche", Text: "Voir la démarche en cours"}
 	case errors.Is(err, mandat.ErrEnded):
 		p.Title = "Ce mandat a pris fin"
-		p.Text = "Il est arrivé à son terme, ou l'usager ou la structure vient de l'arrêter. Rien n'a été transmis au service."
-		p.Do = []string{"Si l'usager veut continuer, préparez avec lui un nouveau mandat."}
+		p.Text = "Il est arrivé à son terme, ou l’usager ou la structure vient de l’arrêter. Rien n’a été transmis au service."
+		p.Do = []string{"Si l’usager veut continuer, préparez avec lui un nouveau mandat."}
 	case errors.Is(err, mandat.ErrScope):
-		p.Title = "Ce mandat ne permet pas d'agir ici"
-		p.Text = "Le mandat n'a pas de domaine en cours que ce service accepte. Rien n'a été transmis au service."
-		p.Do = []string{"Vérifiez les domaines sur la page du mandat.", "Pour un autre domaine, l'usager doit donner un nouveau mandat."}
+		p.Title = "Ce mandat ne permet pas d’agir ici"
+		p.Text = "Le mandat n’a pas de domaine en cours que ce service accepte. Rien n’a été transmis au service."
+		p.Do = []string{"Vérifiez les domaines sur la page du mandat.", "Pour un autre domaine, l’usager doit donner un nouveau mandat."}
 	case errors.Is(err, mandat.ErrNotNamed):
 		p.Title = "Ce mandat ne vous désigne pas"
-		p.Text = "Le texte signé par l'usager nomme d'autres aidants de votre structure. Rien n'a été transmis au service."
-		p.Do = []string{"Confiez la démarche à un aidant nommé sur la page du mandat.", "Ou préparez avec l'usager un mandat qui vous nomme."}
+		p.Text = "Le texte signé par l’usager nomme d’autres aidants de votre structure. Rien n’a été transmis au service."
+		p.Do = []string{"Confiez la démarche à un aidant nommé sur la page du mandat.", "Ou préparez avec l’usager un mandat qui vous nomme."}
 	case errors.Is(err, mandat.ErrNotFound), errors.Is(err, usager.ErrNotFound):
 		p.Status, p.Title = http.StatusNotFound, "Ce mandat est introuvable"
-		p.Text = "Il n'existe pas, ou il n'est pas de votre structure."
+		p.Text = "Il n’existe pas, ou il n’est pas de votre structure."
 		p.Do = []string{"Cherchez de nouveau la personne pour qui vous agissez."}
 	default:
 		return err
@@ -112,10 +112,10 @@ func explained(err error, demande, client string) error {
 }
 
 func noRequest(err error) desk.Problem {
-	return desk.Problem{Status: http.StatusConflict, Cause: err, Title: "Cette demande de connexion n'est plus en attente",
-		Text: "Elle a déjà reçu une réponse, elle date de plus de dix minutes, ou elle a été commencée dans un autre navigateur. Rien n'a été transmis au service.",
+	return desk.Problem{Status: http.StatusConflict, Cause: err, Title: "Cette demande de connexion n’est plus en attente",
+		Text: "Elle a déjà reçu une réponse, elle date de plus de dix minutes, ou elle a été commencée dans un autre navigateur. Rien n’a été transmis au service.",
 		Do: []string{"Retournez sur le site du service public et recommencez la connexion avec FranceConnect.",
-			"N'utilisez pas le bouton « Précédent » pendant la connexion."},
+			"N’utilisez pas le bouton « Précédent » pendant la connexion."},
 		Next: page.Link{Href: section, Text: "Revenir au guichet"}}
 }
 
@@ -124,9 +124,9 @@ func noEmail(err error, client string) desk.Problem {
 		client = "ce service"
 	}
 	return desk.Problem{Status: http.StatusForbidden, Cause: err, Title: "Il manque une adresse électronique",
-		Text: "FranceConnect exige une adresse pour ouvrir " + client + ". L'usager n'en a pas confirmé, et Relais n'en invente pas. Rien n'a été transmis au service.",
-		Do: []string{"Si l'usager a une adresse que lui seul lit, il pourra la confirmer en donnant un nouveau mandat.",
-			"L'exploitant de Relais peut aussi fournir une adresse pour les usagers qui n'en ont pas (réglage RELAIS_COURRIEL_ABSENT).",
+		Text: "FranceConnect exige une adresse pour ouvrir " + client + ". L’usager n’en a pas confirmé, et Relais n’en invente pas. Rien n’a été transmis au service.",
+		Do: []string{"Si l’usager a une adresse que lui seul lit, il pourra la confirmer en donnant un nouveau mandat.",
+			"L’exploitant de Relais peut aussi fournir une adresse pour les usagers qui n’en ont pas (réglage RELAIS_COURRIEL_ABSENT).",
 			"En attendant, faites la démarche autrement : papier, téléphone ou guichet."},
 		Next: page.Link{Href: section, Text: "Revenir au guichet"}}
 }

@@ -180,13 +180,13 @@ func TestEntrance(t *testing.T) {
 	s := newSetting(t)
 	var nobody desk.Visit
 	body := read(t, s.routes, nobody, "GET", "/connexion?retour=%2Fagir%2Fx%3Fq%3D1", nil, 200)
-	mustShow(t, body, "S'identifier avec votre identité professionnelle", `value="/agir/x?q=1"`, "Un service public attend")
+	mustShow(t, body, "S’identifier avec votre identité professionnelle", `value="/agir/x?q=1"`, "Un service public attend")
 	w, err := serve(t, s.routes, nobody, "POST", "/connexion", url.Values{"retour": {"/agir/x?q=1"}})
 	if err != nil || w.Code != 200 || !strings.Contains(w.Body.String(), "https://agents.example/authorize") || s.asked.ReturnTo != "/agir/x?q=1" {
 		t.Errorf("start: %d %v, asked %+v", w.Code, err, s.asked)
 	}
 	if !strings.Contains(w.Header().Get("Set-Cookie"), "relais_connexion=") {
-		t.Error("the login's state was not kept")
+		t.Error("the login’s state was not kept")
 	}
 	if _, err := serve(t, s.routes, nobody, "POST", "/connexion", url.Values{"retour": {"/" + strings.Repeat("&", 999)}}); err != nil {
 		t.Errorf("a path that does not fit into the cookie: %v", err)
@@ -221,7 +221,7 @@ func TestSignIn(t *testing.T) {
 		t.Error("the session of before was not replaced")
 	}
 	if len(s.uses) != 0 {
-		t.Error("the same agent's use was ended")
+		t.Error("the same agent’s use was ended")
 	}
 	cookies := strings.Join(w.Header()["Set-Cookie"], "\n")
 	for _, name := range []string{"relais_session=", "relais_sortie=", "relais_connexion=;"} {
@@ -325,7 +325,7 @@ func TestLeave(t *testing.T) {
 func TestAccount(t *testing.T) {
 	s := newSetting(t)
 	body := read(t, s.routes, s.visit, "GET", "/compte", nil, 200)
-	mustShow(t, body, "Camille Durand", "Cette session", "pas d'autre session", "21 novembre 2026 à 22 h 00")
+	mustShow(t, body, "Camille Durand", "Cette session", "pas d’autre session", "21 novembre 2026 à 22 h 00")
 	other := aidant.Session{Ref: "autre", AidantID: "camille", CreatedAt: now.Add(-time.Hour), SeenAt: now.Add(-time.Minute), Device: "Firefox <x>"}
 	old := aidant.Session{Ref: "vieille", AidantID: "camille", CreatedAt: now.Add(-time.Hour), SeenAt: now.Add(-time.Hour), Device: "Perdu"}
 	s.sessions["autre"], s.sessions["vieille"] = other, old

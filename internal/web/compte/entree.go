@@ -34,7 +34,7 @@ func (d *Desk) entrance(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, destination(to, v.Aidant), http.StatusSeeOther)
 		return nil
 	}
-	p := &entrancePage{Layout: v.Layout("S'identifier", ""), ReturnTo: to,
+	p := &entrancePage{Layout: v.Layout("S’identifier", ""), ReturnTo: to,
 		Again: r.URL.Query().Get("autre") == "oui", Service: strings.HasPrefix(to, "/agir/")}
 	return d.Pages.Render(w, http.StatusOK, "compte/connexion", p)
 }

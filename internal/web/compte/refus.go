@@ -50,7 +50,7 @@ func (d *Desk) failed(r *http.Request, err error, next page.Link) error {
 // elsewhere is a callback that this browser did not ask for, or no longer.
 func elsewhere(v desk.Visit) error {
 	p := &desk.Problem{Status: http.StatusBadRequest, Title: "Cette connexion a été commencée dans une autre fenêtre",
-		Text: "Ce navigateur n'a pas de connexion en attente : elle a été commencée ailleurs, elle a déjà abouti, ou plus de quinze minutes ont passé. Rien n'a été modifié.",
+		Text: "Ce navigateur n’a pas de connexion en attente : elle a été commencée ailleurs, elle a déjà abouti, ou plus de quinze minutes ont passé. Rien n’a été modifié.",
 		Do: []string{"Revenez dans la fenêtre où vous avez commencé, ou recommencez ici.",
 			"Si cela se répète, vérifiez que le navigateur accepte les cookies de Relais."},
 		Next: page.Link{Href: "/connexion", Text: "Recommencer la connexion"}}
@@ -68,19 +68,19 @@ func notAdmitted(err error) error {
 	switch {
 	case errors.Is(err, aidant.ErrUnknown):
 		p.Title = "Relais ne vous connaît pas encore"
-		p.Text = "Votre identité professionnelle est valable, mais aucun agent habilité n'a l'adresse et la structure qu'elle a transmises. Rien n'a été modifié."
+		p.Text = "Votre identité professionnelle est valable, mais aucun agent habilité n’a l’adresse et la structure qu’elle a transmises. Rien n’a été modifié."
 		p.Do = []string{"Si vous travaillez pour plusieurs structures, recommencez et choisissez celle qui utilise Relais.",
 			"Demandez au référent de votre structure de vous faire habiliter : donnez-lui votre adresse professionnelle et le SIRET de votre établissement.",
-			"Si votre structure n'utilise pas encore Relais, elle doit d'abord être habilitée par l'organisme qui exploite ce service."}
+			"Si votre structure n’utilise pas encore Relais, elle doit d’abord être habilitée par l’organisme qui exploite ce service."}
 	case errors.Is(err, aidant.ErrSuspended):
 		p.Title = "Votre accès à Relais est suspendu"
 		p.Text = "Votre habilitation, ou celle de votre structure, est suspendue. Les mandats donnés par les usagers restent enregistrés ; vous ne pouvez pas agir en leur nom."
-		p.Do = []string{"Demandez au référent de votre structure pourquoi, et jusqu'à quand.",
+		p.Do = []string{"Demandez au référent de votre structure pourquoi, et jusqu’à quand.",
 			"Si un usager attend une démarche, confiez-la à un collègue habilité."}
 	case errors.Is(err, aidant.ErrWeak):
 		p.Title = "Une double authentification est nécessaire"
-		p.Text = "Vous agissez ici au nom d'autres personnes : Relais n'accepte que les connexions avec un second facteur (code à usage unique, clé ou carte). Rien n'a été modifié."
-		p.Do = []string{"Activez la double authentification auprès de votre fournisseur d'identité, puis recommencez.",
+		p.Text = "Vous agissez ici au nom d’autres personnes : Relais n’accepte que les connexions avec un second facteur (code à usage unique, clé ou carte). Rien n’a été modifié."
+		p.Do = []string{"Activez la double authentification auprès de votre fournisseur d’identité, puis recommencez.",
 			"Si vous ne savez pas comment faire, demandez à votre service informatique ou au référent de votre structure."}
 	default:
 		return err

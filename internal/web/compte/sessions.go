@@ -122,8 +122,8 @@ func (d *Desk) endOne(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !slices.ContainsFunc(list, func(s aidant.Session) bool { return s.Ref == ref }) {
-		return &desk.Problem{Status: http.StatusNotFound, Title: "Cette session n'est pas ouverte",
-			Text: "Elle est peut-être déjà fermée. Rien n'a été modifié.",
+		return &desk.Problem{Status: http.StatusNotFound, Title: "Cette session n’est pas ouverte",
+			Text: "Elle est peut-être déjà fermée. Rien n’a été modifié.",
 			Next: page.Link{Href: "/compte", Text: "Voir mes sessions"}}
 	}
 	if err := d.end(r, ref); err != nil {

@@ -55,9 +55,9 @@ func (d *Desk) entry(w http.ResponseWriter, r *http.Request) error {
 }
 
 func noEntry() error {
-	return &desk.Problem{Status: http.StatusNotFound, Title: "Cette entrée n'existe pas",
-		Text: "Le journal ne contient pas d'entrée à cet index.",
-		Do:   []string{"Repartez du journal : l'index de chaque entrée y mène à sa page."},
+	return &desk.Problem{Status: http.StatusNotFound, Title: "Cette entrée n’existe pas",
+		Text: "Le journal ne contient pas d’entrée à cet index.",
+		Do:   []string{"Repartez du journal : l’index de chaque entrée y mène à sa page."},
 		Next: page.Link{Href: home, Text: "Ouvrir le journal"}, Cause: journal.ErrNotFound}
 }
 
@@ -66,9 +66,9 @@ func sound(row journal.Row) (journal.Record, string) {
 	rec, err := journal.Parse(row.Body)
 	switch {
 	case err != nil:
-		return row.Copies, "Le contenu de l'entrée n'est pas lisible : ce qui suit vient des colonnes de recherche."
+		return row.Copies, "Le contenu de l’entrée n’est pas lisible : ce qui suit vient des colonnes de recherche."
 	case journal.Leaf(row.Body) != row.Leaf:
-		return rec, "L'empreinte ne correspond pas au contenu : l'entrée a été modifiée après son enregistrement."
+		return rec, "L’empreinte ne correspond pas au contenu : l’entrée a été modifiée après son enregistrement."
 	case row.Altered:
 		return rec, "Les colonnes de recherche ne correspondent pas au contenu."
 	}
@@ -88,12 +88,12 @@ func describe(index int64, rec journal.Record, zone *time.Location) []page.Item 
 		{Term: "Acteur", Text: actorWord(rec.Actor.Type)},
 	}
 	if rec.Actor.Ref != "" {
-		items = append(items, page.Item{Term: "Référence de l'acteur", Text: rec.Actor.Ref, Href: home + "?acteur=" + url.QueryEscape(rec.Actor.Ref)})
+		items = append(items, page.Item{Term: "Référence de l’acteur", Text: rec.Actor.Ref, Href: home + "?acteur=" + url.QueryEscape(rec.Actor.Ref)})
 	}
 	if rec.Actor.Auth != "" {
 		items = append(items, page.Item{Term: "Identification", Text: rec.Actor.Auth})
 	}
-	items = append(items, page.Item{Term: "Objet", Text: rec.Object.Type}, page.Item{Term: "Référence de l'objet", Text: orNone(rec.Object.ID)})
+	items = append(items, page.Item{Term: "Objet", Text: rec.Object.Type}, page.Item{Term: "Référence de l’objet", Text: orNone(rec.Object.ID)})
 	if rec.Mandat != "" {
 		items = append(items, page.Item{Term: "Mandat", Text: rec.Mandat, Href: mandats + url.PathEscape(rec.Mandat)},
 			page.Item{Term: "Compteur du mandat", Text: strconv.FormatInt(rec.StreamSeq, 10)})

@@ -79,7 +79,7 @@ func (q *query) period(zone *time.Location) {
 		q.filter.To = to.AddDate(0, 0, 1)
 	}
 	if !q.filter.From.IsZero() && !q.filter.To.IsZero() && !q.filter.From.Before(q.filter.To) {
-		q.form.Fail("au", "Choisissez une date de fin qui n'est pas avant la date de début.")
+		q.form.Fail("au", "Choisissez une date de fin qui n’est pas avant la date de début.")
 	}
 }
 

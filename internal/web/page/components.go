@@ -147,7 +147,7 @@ func (f *Field) setFlag(key, value any) error {
 
 // kindWords say in words what colour says, and are part of the text.
 var kindWords = map[string]string{
-	"success": "C'est fait", "info": "À savoir", "warning": "Attention", "error": "Erreur",
+	"success": "C’est fait", "info": "À savoir", "warning": "Attention", "error": "Erreur",
 }
 
 // Alert is a message in the page. Kind is as in Flash.

@@ -149,7 +149,7 @@ func (f *Form) Date(field string, partial bool) string {
 		return ""
 	}
 	if day != 0 && time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC).Day() != day {
-		f.Fail(field, "Vérifiez la date : ce jour n'existe pas dans le calendrier.")
+		f.Fail(field, "Vérifiez la date : ce jour n’existe pas dans le calendrier.")
 		return ""
 	}
 	return fmt.Sprintf("%04d-%02d-%02d", year, month, day)

@@ -50,7 +50,7 @@ func TestCleanText(t *testing.T) {
 		{"plain", "Le Goff", "Le Goff"},
 		{"composed", "He\u0301le\u0300ne", "Hélène"},
 		{"spaces around", "  Le Goff ", "Le Goff"},
-		{"apostrophe and hyphen", "N’Guyễn-D'Arc", "N’Guyễn-D'Arc"},
+		{"apostrophe and hyphen", "N’Guyễn-D’Arc", "N’Guyễn-D’Arc"},
 		{"arabic", "محمد", "محمد"},
 		{"persian joiner", "می\u200cخواهم", "می\u200cخواهم"},
 		{"markup is only text", uhoh, uhoh},

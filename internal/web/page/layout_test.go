@@ -148,7 +148,7 @@ func renderAndCheck(t *testing.T, r *page.Renderer, layout page.Layout) {
 		t.Errorf("%d session dialogs", got)
 	}
 	if layout.Session != nil && !strings.Contains(w.Body.String(), "votre session se termine à 14 h 20") {
-		t.Error("the session's end is not said in words")
+		t.Error("the session’s end is not said in words")
 	}
 }
 

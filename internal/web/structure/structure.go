@@ -65,7 +65,7 @@ func (d *Desk) Routes() []desk.Route {
 		Back:  func(aidant.Aidant) page.Link { return page.Link{Href: home, Text: "Équipe"} },
 		Right: right,
 		Why: func(aidant.Aidant) string {
-			return "L'habilitation d'un auditeur ou d'un administrateur relève d'un administrateur de Relais."
+			return "L’habilitation d’un auditeur ou d’un administrateur relève d’un administrateur de Relais."
 		}}
 	return []desk.Route{
 		{Pattern: "GET /structure", Access: desk.Referent, Handle: d.team},
@@ -141,7 +141,7 @@ func (d *Desk) active(ctx context.Context, organisationID string) ([]mandat.Mand
 func counted(n int, more bool) string {
 	switch {
 	case more:
-		return "Au moins " + strconv.Itoa(n) + " mandats en cours : les plus anciens n'ont pas été lus."
+		return "Au moins " + strconv.Itoa(n) + " mandats en cours : les plus anciens n’ont pas été lus."
 	case n == 0:
 		return "Aucun mandat en cours."
 	case n == 1:

@@ -108,7 +108,7 @@ func TestAgentPage(t *testing.T) {
 	mustShow(t, read(t, routes, v, "GET", "/structure/agents/camille", nil, 200), "Suspendre Prénom camille")
 	mustShow(t, read(t, routes, v, "GET", "/structure/agents/chef", nil, 200), "votre propre compte")
 	body := read(t, routes, v, "GET", "/structure/agents/audit", nil, 200)
-	mustShow(t, body, "relève d'un administrateur")
+	mustShow(t, body, "relève d’un administrateur")
 	mustHide(t, body, `id="suspendre"`)
 	for _, id := range []string{"ailleurs", "inconnu"} {
 		if _, err := serve(t, routes, v, "GET", "/structure/agents/"+id, nil); !errors.Is(err, aidant.ErrNotFound) {
