@@ -21,7 +21,7 @@ type statements interface {
 
 // tx is one action inside a transaction. now is the same for all it writes.
 type tx struct {
-	ctx     context.Context //nolint:containedctx // lives as long as the call that made it
+	ctx     context.Context // lives as long as the call that made it
 	s       *Store
 	db      statements
 	now     time.Time

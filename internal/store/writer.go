@@ -34,7 +34,7 @@ type writer struct {
 }
 
 type request struct {
-	ctx  context.Context //nolint:containedctx // without cancel: carries the request's id only
+	ctx  context.Context // without cancel: carries the request's id only
 	run  func(*tx) error
 	err  error
 	done chan error
