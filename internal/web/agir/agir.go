@@ -7,7 +7,8 @@
 // records it, and that pages are honest about the hub's own session. The
 // protocol is package provider's: this desk never sees a code.
 //
-//	GET  /agir/{demande}                      for whom: search
+//	GET  /agir/{demande}                      for whom
+//	POST /agir/{demande}/recherche            for whom: search
 //	GET  /agir/{demande}/mandats/{mandat}     in which domaine
 //	POST /agir/{demande}                      the choice; off to the service
 //	POST /agir/{demande}/refuser              back to the service, without
@@ -66,6 +67,12 @@ type Trace interface {
 	Append(ctx context.Context, facts ...journal.Fact) error
 }
 
+// Sessions keeps what was typed between two pages, sealed in the browser.
+type Sessions interface {
+	Put(w http.ResponseWriter, name string, v any, life time.Duration) error
+	Peek(r *http.Request, name string, v any) error
+}
+
 // Desk is the use's desk. All fields are required.
 type Desk struct {
 	Pages    *page.Renderer
@@ -73,6 +80,7 @@ type Desk struct {
 	Mandats  Mandats
 	Uses     Uses
 	Trace    Trace
+	Sessions Sessions
 	Now      func() time.Time
 }
 
@@ -80,7 +88,8 @@ type Desk struct {
 func (d *Desk) Routes() []desk.Route {
 	return []desk.Route{
 		{Pattern: "GET /agir/{demande}", Access: desk.Aidant, Handle: d.search},
-		{Pattern: "GET /agir/{demande}/mandats/{mandat}", Access: desk.Aidant, Handle: d.ask},
+		{Pattern: "POST /agir/{demande}/recherche", Access: desk.Aidant, Handle: d.ask},
+		{Pattern: "GET /agir/{demande}/mandats/{mandat}", Access: desk.Aidant, Handle: d.confirm},
 		{Pattern: "POST /agir/{demande}", Access: desk.Aidant, Handle: d.choose},
 		{Pattern: "POST /agir/{demande}/refuser", Access: desk.Aidant, Handle: d.refuse},
 		{Pattern: "GET /demarche", Access: desk.Aidant, Handle: d.current},

@@ -2,6 +2,7 @@ package agir_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -24,6 +25,7 @@ import (
 var now = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 
 type house struct {
+	cookie  []byte
 	request provider.Request
 	mandat  mandat.Mandat
 	usager  usager.Usager
@@ -90,6 +92,30 @@ func (h *house) Append(_ context.Context, facts ...journal.Fact) error {
 	return nil
 }
 
+// Put and Peek keep one sealed cookie, as JSON.
+func (h *house) Put(_ http.ResponseWriter, _ string, v any, _ time.Duration) error {
+	var err error
+	h.cookie, err = json.Marshal(v)
+	return err
+}
+
+func (h *house) Peek(_ *http.Request, _ string, v any) error {
+	if h.cookie == nil {
+		return http.ErrNoCookie
+	}
+	return json.Unmarshal(h.cookie, v)
+}
+
+// look searches as the page's form does and reads the page it leads to.
+func look(t *testing.T, routes []desk.Route, v desk.Visit, q string) string {
+	t.Helper()
+	w, err := serve(t, routes, v, "POST", "/agir/demande1/recherche", url.Values{"q": {q}})
+	if err != nil || w.Code != http.StatusSeeOther || strings.Contains(w.Header().Get("Location"), "?") {
+		t.Fatalf("searching: %d %q %v", w.Code, w.Header().Get("Location"), err)
+	}
+	return read(t, routes, v, "GET", w.Header().Get("Location"), nil, 200)
+}
+
 func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	t.Helper()
 	h := &house{
@@ -102,7 +128,7 @@ func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "camille", GivenName: "Camille", UsualName: "Durand", Roles: []aidant.Role{aidant.RoleAidant}},
 		Session: aidant.Session{Auth: "proconnect:eidas1-mfa"}, Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}}
-	d := &agir.Desk{Pages: pages(t), Provider: h, Mandats: h, Uses: h, Trace: h, Now: func() time.Time { return now }}
+	d := &agir.Desk{Pages: pages(t), Provider: h, Mandats: h, Uses: h, Trace: h, Sessions: h, Now: func() time.Time { return now }}
 	return h, d.Routes(), v
 }
 
@@ -112,13 +138,13 @@ func TestSearch(t *testing.T) {
 	if len(h.facts) != 0 {
 		t.Error("opening the page was written as a search")
 	}
-	body := read(t, routes, v, "GET", "/agir/demande1?q=MARTIN+12/03/1948", nil, 200)
+	body := look(t, routes, v, "MARTIN 12/03/1948")
 	mustShow(t, body, "Jeanne MARTIN, née le 12 mars 1948", "/agir/demande1/mandats/m1", "jusqu’au 21 décembre 2026", "1 mandat peut servir")
 	if len(h.facts) != 1 || h.facts[0].Action() != journal.MandatSearch {
 		t.Errorf("trace = %v", h.facts)
 	}
 	nobody := "Personne à proposer"
-	mustShow(t, read(t, routes, v, "GET", "/agir/demande1?q=dupont", nil, 200), nobody)
+	mustShow(t, look(t, routes, v, "dupont"), nobody)
 	for name, change := range map[string]func(){
 		"not named":         func() { h.mandat.Aidants = nil },
 		"outside perimeter": func() { h.request.Within = []string{"loisirs"} },
@@ -128,21 +154,21 @@ func TestSearch(t *testing.T) {
 	} {
 		before := *h
 		change()
-		body := read(t, routes, v, "GET", "/agir/demande1?q=martin", nil, 200)
+		body := look(t, routes, v, "martin")
 		if !strings.Contains(body, nobody) || strings.Contains(body, "Jeanne") {
 			t.Errorf("%s: the usager is shown", name)
 		}
 		*h = before
 	}
-	for _, q := range []string{"%00", "%E2%80%AE", strings.Repeat("a", 10<<10), "..."} {
-		read(t, routes, v, "GET", "/agir/demande1?q="+q, nil, http.StatusUnprocessableEntity)
+	for _, q := range []string{"\x00", "\u202e", strings.Repeat("a", 7<<10), "...", " "} {
+		read(t, routes, v, "POST", "/agir/demande1/recherche", url.Values{"q": {q}}, http.StatusUnprocessableEntity)
 	}
 }
 
 func TestPartialBirthdate(t *testing.T) {
 	h, routes, v := newDesk(t)
 	h.usager.Identite.Birthdate, h.usager.Identite.Gender = "1948-03-00", "unspecified"
-	mustShow(t, read(t, routes, v, "GET", "/agir/demande1?q=martin", nil, 200), "né(e) en mars 1948")
+	mustShow(t, look(t, routes, v, "martin"), "né(e) en mars 1948")
 }
 
 func TestChoice(t *testing.T) {

@@ -97,8 +97,8 @@ func (d *Desk) turnedAway(r *http.Request, req provider.Request, err error) erro
 	return explained(err, req.ID, req.ClientName)
 }
 
-// ask shows for whom the aidant is about to act, and asks in which domaine.
-func (d *Desk) ask(w http.ResponseWriter, r *http.Request) error {
+// confirm shows for whom the aidant is about to act, and asks in which domaine.
+func (d *Desk) confirm(w http.ResponseWriter, r *http.Request) error {
 	req, err := d.pending(r)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"relais/internal/identite"
@@ -19,6 +18,8 @@ const (
 	// searched is how many usagers one search reads, shown how many it shows:
 	// some of those found have no mandat for this service.
 	searched, shown = 200, 20
+	// recent is how many of the last usagers are offered before any search.
+	recent = 5
 )
 
 // found is one mandat that can serve.
@@ -43,38 +44,79 @@ type searchPage struct {
 	OpenHref  string // the way on for the same usager
 }
 
-// search shows for whom the aidant may act at this service.
+// asked is what was typed for one request. It travels in a sealed cookie, since
+// the address of a page must not hold a person's name.
+type asked struct{ Demande, Query string }
+
+const (
+	cookieSearch = "recherche_agir"
+	searchLife   = 10 * time.Minute
+)
+
+// ask reads a search and shows its result at the request's own address.
+func (d *Desk) ask(w http.ResponseWriter, r *http.Request) error {
+	req, err := d.pending(r)
+	if err != nil {
+		return err
+	}
+	form, err := page.ReadForm(r, maxForm)
+	if err != nil {
+		return err
+	}
+	typed := form.Text("q", maxQuery, missing)
+	if !form.Invalid() && identite.ParseQuery(typed).Empty() {
+		form.Fail("q", missing)
+	}
+	if form.Invalid() {
+		p := d.searchPage(desk.Of(r), req)
+		p.Form, p.Invalid = form, true
+		return d.Pages.Render(w, http.StatusUnprocessableEntity, "agir/recherche", p)
+	}
+	if err := d.Sessions.Put(w, cookieSearch, asked{req.ID, typed}, searchLife); err != nil {
+		return err
+	}
+	http.Redirect(w, r, path(req.ID), http.StatusSeeOther)
+	return nil
+}
+
+const missing = "Saisissez un nom, un prénom ou une date de naissance."
+
+// search shows for whom the aidant may act at this service: those last given
+// before anything is asked, then those who answer to what was typed.
 func (d *Desk) search(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
 	req, err := d.pending(r)
 	if err != nil {
 		return err
 	}
-	p := &searchPage{Layout: v.Layout("Pour qui agissez-vous ?", section), Action: path(req.ID), Demande: req.ID, Service: req.ClientName, Perimeter: perimeter(req)}
-	p.showOpen(v, req, d.Now())
-	typed := r.URL.Query().Get("q")
-	p.Form.Set("q", typed)
-	if strings.TrimSpace(typed) == "" {
-		return d.Pages.Render(w, http.StatusOK, "agir/recherche", p)
+	p := d.searchPage(v, req)
+	var last asked
+	if err := d.Sessions.Peek(r, cookieSearch, &last); err != nil || last.Demande != req.ID {
+		last.Query = "" // nothing was asked, or for another request
 	}
-	q := identite.ParseQuery(p.Form.Text("q", maxQuery, ""))
-	if q.Empty() && !p.Form.Invalid() {
-		p.Form.Fail("q", "Saisissez un nom, un prénom ou une date de naissance.")
+	p.Form.Set("q", last.Query)
+	p.Asked = last.Query != ""
+	limit := searched
+	if !p.Asked {
+		limit = recent
 	}
-	if p.Form.Invalid() {
-		p.Invalid = true
-		return d.Pages.Render(w, http.StatusUnprocessableEntity, "agir/recherche", p)
-	}
-	files, err := d.Mandats.SearchUsagers(r.Context(), v.Organisation.ID, q, searched)
+	files, err := d.Mandats.SearchUsagers(r.Context(), v.Organisation.ID, identite.ParseQuery(last.Query), limit)
 	if err != nil {
 		return err
 	}
-	if err := d.Trace.Append(r.Context(), v.Aidant.Searched("agir")); err != nil {
-		return err
+	if p.Asked {
+		if err := d.Trace.Append(r.Context(), v.Aidant.Searched("agir")); err != nil {
+			return err
+		}
 	}
-	p.Asked = true
 	p.list(d.usable(v, req, files))
 	return d.Pages.Render(w, http.StatusOK, "agir/recherche", p)
+}
+
+func (d *Desk) searchPage(v desk.Visit, req provider.Request) *searchPage {
+	p := &searchPage{Layout: v.Layout("Pour qui agissez-vous ?", section), Action: path(req.ID), Demande: req.ID, Service: req.ClientName, Perimeter: perimeter(req)}
+	p.showOpen(v, req, d.Now())
+	return p
 }
 
 // pending is the request of the address, in this browser.
