@@ -125,7 +125,7 @@ func (h *house) buildWeb() error {
 		(&compte.Desk{Pages: h.pages, Sessions: h.sessions, Provider: h.login, Accounts: h.store, Trace: h.store,
 			Handover: signature, Flash: said, Now: h.now}).Routes(),
 		(&guichet.Desk{Pages: h.pages, Mandats: h.store, Signatures: h.store, People: h.store, Journal: h.store,
-			Flash: h.sessions, Recueil: h.textes, Now: h.now}).Routes(),
+			Sessions: h.sessions, Recueil: h.textes, Now: h.now}).Routes(),
 		signature.Routes(),
 		(&agir.Desk{Pages: h.pages, Provider: h.provider, Mandats: h.store, Uses: h.store, Trace: h.store, Sessions: h.sessions, Now: h.now}).Routes(),
 		(&controle.Desk{Pages: h.pages, Journal: h.store, Numbers: h.store}).Routes(),

@@ -44,12 +44,13 @@ var (
 
 // fake is a store in memory.
 type fake struct {
-	mandats map[string]mandat.Mandat
-	dossier acte.Dossier
-	facts   []journal.Fact
-	flashes []string
-	overlap []mandat.Replacement
-	found   []usager.File
+	searched string
+	mandats  map[string]mandat.Mandat
+	dossier  acte.Dossier
+	facts    []journal.Fact
+	flashes  []string
+	overlap  []mandat.Replacement
+	found    []usager.File
 }
 
 func (f *fake) Mandat(_ context.Context, o, id string) (mandat.Mandat, error) {
@@ -152,6 +153,19 @@ func (f *fake) MandatEntries(_ context.Context, id string) ([]journal.Record, er
 	return all, nil
 }
 
+func (f *fake) Put(_ http.ResponseWriter, _ string, v any, _ time.Duration) error {
+	f.searched = v.(string)
+	return nil
+}
+
+func (f *fake) Peek(_ *http.Request, _ string, v any) error {
+	if f.searched == "" {
+		return http.ErrNoCookie
+	}
+	*v.(*string) = f.searched
+	return nil
+}
+
 func (f *fake) Flash(_ http.ResponseWriter, kind, text string) error {
 	f.flashes = append(f.flashes, kind+": "+text)
 	return nil
@@ -177,7 +191,7 @@ func newCounter(t *testing.T) *counter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &guichet.Desk{Pages: pages, Mandats: c.fake, Signatures: c.fake, People: c.fake, Journal: c.fake, Flash: c.fake,
+	d := &guichet.Desk{Pages: pages, Mandats: c.fake, Signatures: c.fake, People: c.fake, Journal: c.fake, Sessions: c.fake,
 		Recueil: recueil, Now: func() time.Time { return c.now }}
 	for _, rt := range d.Routes() {
 		c.mux.HandleFunc(rt.Pattern, func(w http.ResponseWriter, r *http.Request) {

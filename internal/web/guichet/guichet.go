@@ -2,7 +2,8 @@
 // screen to the usager, accepting, printing and ending it.
 //
 //	GET  /guichet                      what to do next
-//	GET  /mandats                      the structure's mandats, search
+//	GET  /mandats                      the structure's mandats
+//	POST /mandats/recherche            search among them
 //	GET  /mandats/nouveau              screen 1 of 3
 //	POST /mandats                      opens a draft
 //	GET  /mandats/{id}                 one mandat
@@ -79,9 +80,11 @@ type Journal interface {
 	MandatEntries(ctx context.Context, mandatID string) ([]journal.Record, error)
 }
 
-// Flasher shows a message on the next page.
-type Flasher interface {
+// Sessions keeps, sealed in the browser, what goes from one page to the next.
+type Sessions interface {
 	Flash(w http.ResponseWriter, kind, text string) error
+	Put(w http.ResponseWriter, name string, v any, life time.Duration) error
+	Peek(r *http.Request, name string, v any) error
 }
 
 // Desk serves the counter. All fields are required.
@@ -91,7 +94,7 @@ type Desk struct {
 	Signatures Signatures
 	People     People
 	Journal    Journal
-	Flash      Flasher
+	Sessions   Sessions
 	Recueil    *acte.Recueil
 	Now        func() time.Time
 }
@@ -101,6 +104,7 @@ func (d *Desk) Routes() []desk.Route {
 	return []desk.Route{
 		{Pattern: "GET /guichet", Access: desk.Aidant, Handle: d.home},
 		{Pattern: "GET /mandats", Access: desk.Aidant, Handle: d.list},
+		{Pattern: "POST /mandats/recherche", Access: desk.Aidant, Handle: d.ask},
 		{Pattern: "GET /mandats/nouveau", Access: desk.Aidant, Handle: d.newPlan},
 		{Pattern: "POST /mandats", Access: desk.Aidant, Handle: d.open},
 		{Pattern: "GET /mandats/{id}", Access: desk.Aidant, Handle: d.show},
@@ -152,7 +156,7 @@ func toMandat(w http.ResponseWriter, r *http.Request, id string) error {
 
 // say leaves a message for the next page. What it speaks of is done and written:
 // a message that cannot be sealed is no reason to answer with an error.
-func (d *Desk) say(w http.ResponseWriter, kind, text string) { _ = d.Flash.Flash(w, kind, text) }
+func (d *Desk) say(w http.ResponseWriter, kind, text string) { _ = d.Sessions.Flash(w, kind, text) }
 
 // done tells that a transition found its work already done by an earlier click
 // or a colleague.

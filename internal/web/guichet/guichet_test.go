@@ -83,8 +83,9 @@ func TestEmptyPages(t *testing.T) {
 	for _, path := range []string{"/guichet", "/mandats", "/mandats?etat=termine", "/mandats/nouveau"} {
 		c.get(path, http.StatusOK)
 	}
-	c.get("/mandats?q=", http.StatusUnprocessableEntity)
-	c.get("/mandats?q=%E2%80%AEmartin", http.StatusUnprocessableEntity)
+	c.post("/mandats/recherche", url.Values{"q": {""}}, http.StatusUnprocessableEntity, "")
+	c.post("/mandats/recherche", url.Values{"q": {"\u202emartin"}}, http.StatusUnprocessableEntity, "")
+	c.get("/mandats?recherche=derniere", http.StatusSeeOther) // nothing was searched
 	c.get("/mandats/inconnu", http.StatusNotFound)
 	c.get("/mandats/..%2Fx", http.StatusNotFound)
 	if n := c.count(journal.MandatSearch); n != 0 {
@@ -96,7 +97,8 @@ func TestSearch(t *testing.T) {
 	c := newCounter(t)
 	id := c.signed()
 	c.found = []usager.File{c.file(c.mandats[id])}
-	if body := c.get("/mandats?q=martin", http.StatusOK); !strings.Contains(body, "mars 1948") {
+	c.post("/mandats/recherche", url.Values{"q": {"martin"}}, http.StatusSeeOther, "/mandats?recherche=derniere")
+	if body := c.get("/mandats?recherche=derniere", http.StatusOK); !strings.Contains(body, "mars 1948") {
 		t.Error("the birth date is not shown")
 	}
 	if n := c.count(journal.MandatSearch); n != 1 {

@@ -90,8 +90,7 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	p := listPage{Layout: desk.Of(r).Layout("Mandats", section)}
 	p.Wide = true
-	if query.Has("q") {
-		p.Form.Set("q", query.Get("q"))
+	if query.Has("recherche") {
 		return d.search(w, r, &p)
 	}
 	return d.browse(w, r, &p, query)
@@ -140,20 +139,46 @@ func listHref(state, after string) string {
 	return section + "?" + q.Encode()
 }
 
+// cookieSearch keeps what was searched last, sealed: the address of a page must
+// not hold a person's name.
+const (
+	cookieSearch = "recherche_mandats"
+	searchLife   = 30 * time.Minute
+	missing      = "Saisissez un nom, un prénom ou une date de naissance."
+)
+
+// ask reads a search and shows its result at an address without it.
+func (d *Desk) ask(w http.ResponseWriter, r *http.Request) error {
+	form, err := page.ReadForm(r, formMax)
+	if err != nil {
+		return err
+	}
+	typed := form.Text("q", queryMax, missing)
+	if !form.Invalid() && identite.ParseQuery(typed).Empty() {
+		form.Fail("q", missing)
+	}
+	if form.Invalid() {
+		p := listPage{Layout: desk.Of(r).Layout("Mandats", section), Form: form}
+		p.Wide, p.Invalid = true, true
+		return d.Pages.Render(w, http.StatusUnprocessableEntity, "guichet/mandats", &p)
+	}
+	if err := d.Sessions.Put(w, cookieSearch, typed, searchLife); err != nil {
+		return err
+	}
+	return seeOther(w, r, section+"?recherche=derniere")
+}
+
 func (d *Desk) search(w http.ResponseWriter, r *http.Request, p *listPage) error {
 	v := desk.Of(r)
-	q := identite.ParseQuery(p.Form.Text("q", queryMax, "Saisissez un nom, un prénom ou une date de naissance."))
-	if !p.Form.Invalid() && q.Empty() {
-		p.Form.Fail("q", "Saisissez un nom, un prénom ou une date de naissance.")
+	var typed string
+	if err := d.Sessions.Peek(r, cookieSearch, &typed); err != nil {
+		return seeOther(w, r, section) // nothing was searched here, or long ago
 	}
-	if p.Form.Invalid() {
-		p.Invalid = true
-		return d.Pages.Render(w, http.StatusUnprocessableEntity, "guichet/mandats", p)
-	}
+	p.Form.Set("q", typed)
 	if err := d.Journal.Append(r.Context(), v.Aidant.Searched("mandats")); err != nil {
 		return err
 	}
-	found, err := d.People.SearchUsagers(r.Context(), v.Organisation.ID, q, perSearch)
+	found, err := d.People.SearchUsagers(r.Context(), v.Organisation.ID, identite.ParseQuery(typed), perSearch)
 	if err != nil {
 		return err
 	}
