@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"relais/internal/aidant"
+	"relais/internal/mandat"
+	"relais/internal/organisation"
+	"relais/internal/usager"
 	"relais/internal/web/desk"
 	"relais/internal/web/page"
 )
@@ -40,7 +43,22 @@ func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) er
 	if err := s.addUse(rt, &v, r); err != nil {
 		return err
 	}
-	return rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v)))
+	return s.traced(rt, v, r, rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v))))
+}
+
+// traced writes to the journal that a visitor named something that does not
+// exist, or is another structure's: the two look alike. A desk that worded the
+// refusal itself has written it.
+func (s *Server) traced(rt desk.Route, v desk.Visit, r *http.Request, err error) error {
+	if errors.As(err, new(*desk.Problem)) {
+		return err
+	}
+	for _, absent := range []error{mandat.ErrNotFound, usager.ErrNotFound, aidant.ErrNotFound, organisation.ErrNotFound} {
+		if errors.Is(err, absent) {
+			return s.refuse(rt, v, r, "introuvable", err)
+		}
+	}
+	return err
 }
 
 // admitPublic serves a page that needs no visitor. An entrusted screen gets the
@@ -105,12 +123,12 @@ func (s *Server) entrusted(rt desk.Route, v desk.Visit, r *http.Request) error {
 		Next:  page.Link{Href: "/tour", Text: "Revenir à la signature"}})
 }
 
-func (s *Server) refuse(rt desk.Route, v desk.Visit, r *http.Request, reason string, p *desk.Problem) error {
+func (s *Server) refuse(rt desk.Route, v desk.Visit, r *http.Request, reason string, answer error) error {
 	fact := aidant.Refused(v.Aidant.Actor(v.Session.Auth), routeCode(rt.Pattern), reason)
 	if err := s.Recorder.Append(r.Context(), fact); err != nil {
 		return err
 	}
-	return p
+	return answer
 }
 
 // routeCode is a pattern as the journal takes it, without blanks.
