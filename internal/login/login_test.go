@@ -216,7 +216,7 @@ func TestKeysThatChange(t *testing.T) {
 	}
 	f.key, f.kid = newKey(t), "cle-2"
 	u, err := l.FinishUsager(t.Context(), s.State, f.callback(s.State))
-	if !errors.Is(err, login.ErrKeysChanged) || u.Attested.Sub != "" || len(u.Proof.JWKS) == 0 || acte.KeysDigest(u.Proof.JWKS) == s.State.Keys {
+	if !errors.Is(err, login.ErrKeysChanged) || u.LogoutHint == "" || u.Attested.Sub != "" || len(u.Proof.JWKS) == 0 || acte.KeysDigest(u.Proof.JWKS) == s.State.Keys {
 		t.Errorf("usager: %v, %+v", err, u)
 	}
 	if got, err := l.FinishAgent(t.Context(), a.State, f.callback(a.State)); err != nil || got.KeysDigest == a.State.Keys {

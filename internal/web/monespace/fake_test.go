@@ -63,10 +63,11 @@ type screen struct {
 	flashes []string
 	session aidant.Session
 	usager  login.Usager
-	failure error // of FinishUsager
-	down    error // of Keys
-	hubDown error // of LogoutUsagerURL
-	saves   error // of IdentifyUsager
+	failure error  // of FinishUsager
+	left    string // the id_token that comes with the failure, or ""
+	down    error  // of Keys
+	hubDown error  // of LogoutUsagerURL
+	saves   error  // of IdentifyUsager
 	asked   login.StartAgent
 	setID   string
 }
@@ -234,7 +235,7 @@ func (s *screen) StartUsager(_ context.Context, nonce, mandatID string) (login.S
 
 func (s *screen) FinishUsager(context.Context, login.Pending, url.Values) (login.Usager, error) {
 	if s.failure != nil {
-		return login.Usager{Proof: s.usager.Proof}, s.failure
+		return login.Usager{Proof: s.usager.Proof, LogoutHint: s.left}, s.failure
 	}
 	return s.usager, nil
 }
