@@ -18,7 +18,7 @@ type queries struct {
 	sessionInsert, sessionUpdate                              query
 	sessionByRef, sessionOf                                   query
 	sessionPlain, sessionTouch, sessionEntrust, sessionDelete query
-	sessionDeleteOf, sessionDeleteOld                         query
+	sessionDeleteOf, sessionDeleteOld, sessionRivals          query
 	mandatInsert, mandatUpdate, mandatLight                   query
 	mandatFull, mandatNumber, mandatActive                    query
 	mandatOld, mandatExpired                                  query
