@@ -111,7 +111,11 @@ func (h *house) Session(_ context.Context, ref string) (aidant.Session, aidant.A
 	return s, h.agent, h.org, nil
 }
 
-func (h *house) SaveSession(context.Context, aidant.Session) error     { return nil }
+func (h *house) SaveSession(_ context.Context, s aidant.Session) error {
+	h.sessions[s.Ref] = s
+	return nil
+}
+
 func (h *house) TouchSession(context.Context, string, time.Time) error { return nil }
 func (h *house) SealShort(purpose string, plain []byte) (string, error) {
 	return base64.RawURLEncoding.EncodeToString([]byte(purpose + "|" + string(plain))), nil
@@ -224,9 +228,14 @@ func TestSignIn(t *testing.T) {
 		t.Error("the same agent’s use was ended")
 	}
 	cookies := strings.Join(w.Header()["Set-Cookie"], "\n")
-	for _, name := range []string{"relais_session=", "relais_sortie=", "relais_connexion=;"} {
+	for _, name := range []string{"relais_session=", "relais_connexion=;"} {
 		if !strings.Contains(cookies, name) {
 			t.Errorf("no cookie %s in %s", name, cookies)
+		}
+	}
+	for _, kept := range s.sessions {
+		if s.manager.Kept(kept, "id_token") != "jeton" || len(w.Result().Cookies()) != 2 {
+			t.Errorf("the id_token is not in the session, or in a cookie: %s", cookies)
 		}
 	}
 }
@@ -307,8 +316,12 @@ func TestEntrustedScreen(t *testing.T) {
 
 func TestLeave(t *testing.T) {
 	s := newSetting(t)
+	if err := s.manager.Keep(t.Context(), s.visit.Session, "id_token", "jeton"); err != nil {
+		t.Fatal(err)
+	}
+	s.visit.Session = s.sessions[s.visit.Session.Ref]
 	w, err := serve(t, s.routes, s.visit, "POST", "/deconnexion", nil)
-	if err != nil || w.Code != 200 || !strings.Contains(w.Body.String(), "https://agents.example/session/end") {
+	if err != nil || w.Code != 200 || !strings.Contains(w.Body.String(), "https://agents.example/session/end?id_token_hint=jeton") {
 		t.Errorf("%d %v", w.Code, err)
 	}
 	if len(s.sessions) != 0 || len(s.uses) != 1 || len(s.facts) != 1 || s.facts[0].Reason() != "volontaire" {
