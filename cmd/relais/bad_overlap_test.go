@@ -104,6 +104,7 @@ func TestEnding(t *testing.T) {
 	for name, form := range map[string]url.Values{
 		"no channel":       {"portee": {"tout"}},
 		"unknown channel":  {"portee": {"tout"}, "canal": {"pigeon"}},
+		"unknown part":     {"portee": {"moitie"}, "canal": {"telephone"}},
 		"no domaine":       {"portee": {"partie"}, "canal": {"telephone"}},
 		"another domaine":  {"portee": {"partie"}, "canal": {"telephone"}, "domaine": {"justice"}},
 		"one that is none": {"portee": {"partie"}, "canal": {"telephone"}, "domaine": {"logement", "tout"}},
