@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"relais/internal/aidant"
+	"relais/internal/config"
 	"relais/internal/journal"
 	"relais/internal/organisation"
 	"relais/internal/store"
@@ -52,7 +53,7 @@ func admin(ctx context.Context, c call) error {
 	if err := dec.Decode(&p); err != nil {
 		return fmt.Errorf("%s: %w", c.args[1], err)
 	}
-	return withStore(ctx, c, func(st *store.Store) error {
+	return withStore(ctx, c, func(_ config.Config, st *store.Store) error {
 		added, err := p.admit(ctx, st)
 		if err != nil {
 			return err

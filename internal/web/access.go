@@ -14,36 +14,39 @@ import (
 	"relais/internal/web/page"
 )
 
-// guard runs a route's handler behind its access and turns its error into a page.
+// guard runs a route's handler behind its access and turns its error into a
+// page, which is the visitor's own: it shows who they are, or nothing of the
+// aidant on an entrusted screen.
 func (s *Server) guard(rt desk.Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.admit(rt, w, r); err != nil {
-			s.fail(w, r, err)
+		v, err := s.admit(rt, w, r)
+		if err != nil {
+			s.fail(w, r.WithContext(desk.WithVisit(r.Context(), v)), err)
 		}
 	})
 }
 
-func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) error {
+func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) (desk.Visit, error) {
 	if rt.Access == desk.Protocol {
-		return rt.Handle(w, r)
+		return desk.Visit{}, rt.Handle(w, r)
 	}
 	v, err := s.visit(w, r)
 	if rt.Access == desk.Public {
-		return s.admitPublic(rt, v, err, w, r)
+		return v, s.admitPublic(rt, v, err, w, r)
 	}
 	if errors.Is(err, aidant.ErrSession) {
-		return s.signInFirst(rt, w, r)
+		return v, s.signInFirst(rt, w, r)
 	}
 	if err != nil {
-		return err
+		return v, err
 	}
 	if err := s.check(rt, v, r); err != nil {
-		return err
+		return v, err
 	}
 	if err := s.addUse(rt, &v, r); err != nil {
-		return err
+		return v, err
 	}
-	return s.traced(rt, v, r, rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v))))
+	return v, s.traced(rt, v, r, rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v))))
 }
 
 // traced writes to the journal that a visitor named something that does not
@@ -156,8 +159,12 @@ func (s *Server) signInFirst(rt desk.Route, w http.ResponseWriter, r *http.Reque
 		return nil
 	}
 	s.Sessions.Clear(w)
-	return &desk.Problem{Status: http.StatusForbidden, Title: "Votre session est terminée",
+	p := &desk.Problem{Status: http.StatusForbidden, Title: "Votre session est terminée",
 		Text: "Par sécurité, Relais ferme une session restée sans action, ou fermée ailleurs. Rien n’a été modifié par cette demande.",
 		Do:   []string{"Identifiez-vous de nouveau : ce que vous aviez saisi vous est rendu si ce navigateur le permet.", "Un brouillon de mandat déjà enregistré n’est pas perdu."},
 		Next: page.Link{Href: "/connexion", Text: "S’identifier"}}
+	if rt.Access == desk.Usager {
+		p.Do = append(p.Do, "Si un usager venait de s’identifier à FranceConnect, fermez toutes les fenêtres du navigateur avant la personne suivante.")
+	}
+	return p
 }
