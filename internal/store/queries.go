@@ -31,7 +31,7 @@ type queries struct {
 	usagerFile, usagerRecent, usagerSearch, mandatFile        query
 	usagerIndexInsert, usagerIndexDelete                      query
 	delegationInsert, delegationStop                          query
-	delegationRedeem, delegationClash                         query
+	delegationRedeem, mandatUse                               query
 	delegationByCode, delegationByToken                       query
 	loginByID, loginByCode, delegationLive                    query
 	delegationOpen, delegationForget                          query
