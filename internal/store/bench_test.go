@@ -81,6 +81,7 @@ type variant struct {
 	write           func(t *tx, m *benchMandat) error
 	mandats         []*benchMandat
 	speed, cpu, kib []float64
+	unlocked        bool // PostgreSQL: does not lock the head
 }
 
 // benchMandat is a row to act on. Each client has its own ones, so that next is
