@@ -171,10 +171,22 @@ func TestPartialBirthdate(t *testing.T) {
 	mustShow(t, look(t, routes, v, "martin"), "né(e) en mars 1948")
 }
 
+// TestHub: a hub does not say which service it asks for, and neither do we.
+func TestHub(t *testing.T) {
+	h, routes, v := newDesk(t)
+	h.request.Profile, h.request.ClientName = provider.ProfileFranceConnect, "FranceConnect fictif"
+	for _, path := range []string{"/agir/demande1", "/agir/demande1/mandats/m1"} {
+		body := read(t, routes, v, "GET", path, nil, 200)
+		mustShow(t, body, "Un service public, par FranceConnect fictif, demande")
+		mustHide(t, body, "e service FranceConnect")
+	}
+	mustShow(t, read(t, routes, v, "GET", "/agir/demande1/mandats/m1", nil, 200), "ne dit pas à Relais de quel service")
+}
+
 func TestChoice(t *testing.T) {
 	h, routes, v := newDesk(t)
 	body := read(t, routes, v, "GET", "/agir/demande1/mandats/m1", nil, 200)
-	mustShow(t, body, "Vous allez agir pour <strong>Jeanne MARTIN,</strong> née le 12 mars 1948, au service Caisse <em>, domaine «", `id="domaine-famille" name="domaine" value="famille" checked`)
+	mustShow(t, body, "Vous allez agir pour <strong>Jeanne MARTIN</strong> née le 12 mars 1948, domaine", "Le service Caisse <em> demande cette identité", "le service, le domaine, vous-même", `id="domaine-famille" name="domaine" value="famille" checked`)
 	mustHide(t, body, "domaine-argent") // outside the perimeter
 	body = read(t, routes, v, "POST", "/agir/demande1", url.Values{"mandat": {"m1"}}, http.StatusUnprocessableEntity)
 	mustShow(t, body, "Choisissez le domaine", "Erreur : Vérifiez avant d’agir")
