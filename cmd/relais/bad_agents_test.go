@@ -40,6 +40,40 @@ func TestAgentsKeptOut(t *testing.T) {
 	}, "session.refuse/abandon", "session.refuse/etat_inconnu")
 }
 
+// TestCallbackElsewhere: what a provider sends back serves the browser that asked,
+// once. A second agent, or a second usager's screen, gets nothing of it.
+func TestCallbackElsewhere(t *testing.T) {
+	w := newWorld(t, config.SQLite)
+	nadia, other := visitor.New(t), visitor.New(t)
+	nadia.Open(w.relais + "/connexion").Submit("/connexion")
+	back := w.away(nadia, "agent-nadia")
+	w.harmless(func() {
+		other.Open(back).MustStatus(http.StatusBadRequest)
+		other.Open(w.relais + "/connexion").Submit("/connexion") // with a login of its own on the way
+		other.Open(back).MustStatus(http.StatusBadRequest)
+		other.Open(w.relais + "/guichet").MustBeAt("/connexion")
+	}, "session.refuse/etat_inconnu")
+	nadia.Open(back).MustBeAt("/guichet")
+	w.harmless(func() { nadia.Open(back).MustStatus(http.StatusBadRequest) })
+
+	julien := w.agent("julien")
+	first, second := w.entrust(nadia), w.entrust(julien)
+	nadia.Click("identifier").Click("fi-impots").Click("usager-perrin")
+	julien.Click("identifier").Click("fi-impots").Click("usager-petit")
+	mine := w.mandatOf("nadia", first)
+	stolen := w.away(julien, "continuer")
+	nadia.Open(stolen).MustStatus(http.StatusBadRequest)
+	w.survives(mine, "nadia")
+	w.survives(w.mandatOf("julien", second), "julien")
+	again := w.agent("julien") // at another browser
+	w.harmless(func() {
+		other.Open(stolen).MustStatus(http.StatusForbidden)
+		again.Open(stolen).MustStatus(http.StatusForbidden)
+	})
+	julien.Open(stolen).MustBeAt("/tour/identite").MustSee("Inès")
+	w.finish(nadia, first, "nadia", "perrin")
+}
+
 // TestSessionEndedElsewhere: a session that its owner ended, and that of an agent
 // who was suspended, answer no more from the next request on.
 func TestSessionEndedElsewhere(t *testing.T) {

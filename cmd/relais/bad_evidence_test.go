@@ -201,3 +201,20 @@ func TestVerifyJournalFails(t *testing.T) {
 		t.Errorf("the copy itself: exit %d\n%s", code, out)
 	}
 }
+
+// TestVerifyJournalFailsOnPostgres is one raw edit there, taken back afterwards.
+func TestVerifyJournalFailsOnPostgres(t *testing.T) {
+	w := newWorld(t, config.Postgres)
+	w.draft(w.agent("nadia"), logement())
+	db := w.raw()
+	edit := func(from, to string) {
+		execAll(t, db, "ALTER TABLE journal DISABLE TRIGGER ALL",
+			"UPDATE journal SET body = convert_to(replace(convert_from(body, 'UTF8'), '"+from+"', '"+to+"'), 'UTF8') WHERE id = 3",
+			"ALTER TABLE journal ENABLE TRIGGER ALL")
+	}
+	edit(`"outcome":"ok"`, `"outcome":"error"`)
+	if code, out := w.verb("journal", "verify"); code != 1 || !strings.Contains(out, "première entrée fautive : 3 (") {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+	edit(`"outcome":"error"`, `"outcome":"ok"`)
+}

@@ -77,7 +77,7 @@ func (w *world) circle(v *visitor.Visitor, mandat string) {
 	w.t.Helper()
 	v.Open(w.relais + "/tour").Click("identifier")
 	v.Refresh = false
-	a := w.hubChoice(v, "relais")
+	a := w.away(v, "fi-relais")
 	second := w.agent("nadia")
 	second.Open(a).MustBeAt("/agir/")
 	page := w.postForm(second, second.URL.Path, url.Values{"mandat": {mandat}, "domaine": {"logement"}})
@@ -90,11 +90,10 @@ func (w *world) circle(v *visitor.Visitor, mandat string) {
 	v.Open(strings.ReplaceAll(back, "&amp;", "&")).Click("continuer")
 }
 
-// hubChoice picks an identity provider at the hub and returns where the hub
-// sends the browser.
-func (w *world) hubChoice(v *visitor.Visitor, provider string) string {
+// away presses a button of another site and returns where it sends the browser.
+func (w *world) away(v *visitor.Visitor, button string) string {
 	w.t.Helper()
-	action, form := v.FormOf("fi-" + provider)
+	action, form := v.FormOf(button)
 	client := &http.Client{Jar: v.Client.Jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.PostForm(action, form)
 	if err != nil {
@@ -102,7 +101,7 @@ func (w *world) hubChoice(v *visitor.Visitor, provider string) string {
 	}
 	a := readAnswer(w.t, resp)
 	if a.header.Get("Location") == "" {
-		w.t.Fatalf("the hub: %d %s", a.status, a.text())
+		w.t.Fatalf("%s: %d %s", button, a.status, a.text())
 	}
 	return a.header.Get("Location")
 }
