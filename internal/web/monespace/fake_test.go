@@ -26,6 +26,7 @@ import (
 	"relais/internal/login"
 	"relais/internal/mandat"
 	"relais/internal/organisation"
+	"relais/internal/testkit/pagecheck"
 	"relais/internal/web/desk"
 	"relais/internal/web/monespace"
 	"relais/internal/web/page"
@@ -35,7 +36,7 @@ import (
 )
 
 const (
-	uhoh = "<em>UHOH</em>"
+	uhoh = pagecheck.Uhoh
 	id   = "m1"
 )
 
@@ -304,7 +305,7 @@ func (s *screen) ask(r *http.Request, status int, to string) string {
 		s.Fatalf("%s %s: %d to %q, want %d to %q: %.300s", r.Method, r.URL.Path, w.Code, got, status, to, w.Body)
 	}
 	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") && to == "" {
-		checkPage(s.T, r.URL.Path, w.Body.String())
+		pagecheck.Check(s.T, r.URL.Path, w.Body.String())
 		if strings.Contains(w.Body.String(), "camille@") {
 			s.Errorf("%s shows an agent's e-mail", r.URL.Path)
 		}
