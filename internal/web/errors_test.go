@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"relais/internal/acte"
 	"relais/internal/aidant"
@@ -49,6 +50,26 @@ func TestSentinelsHaveAPage(t *testing.T) {
 	r = r.WithContext(journal.WithRequest(r.Context(), "ref1"))
 	if p := s.errorPage(r, errors.New("SELECT failed for Jeanne")); p.Status != 500 || p.Reference != "ref1" {
 		t.Errorf("an unknown error = %d %q", p.Status, p.Reference)
+	}
+}
+
+// TestTheme: an operator's file is served, a folder is not listed.
+func TestTheme(t *testing.T) {
+	s := newServer(t)
+	s.Static, s.Metrics = ui.FS, NewMetrics(func() float64 { return 0 })
+	s.Theme = fstest.MapFS{"theme.css": {Data: []byte("body{}")}, "img/logo.svg": {Data: []byte("<svg/>")}}
+	mux := http.NewServeMux()
+	for _, rt := range s.publicRoutes() {
+		if strings.Contains(rt.Pattern, "theme") {
+			mux.Handle(rt.Pattern, s.guard(rt))
+		}
+	}
+	for path, want := range map[string]int{"/theme/theme.css": 200, "/theme/img/logo.svg": 200, "/theme/": 404, "/theme/img": 404, "/theme/img/": 404, "/theme/..%2fgo.mod": 404} {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
 	}
 }
 
