@@ -200,9 +200,10 @@ func (a *album) acting(g given) {
 	if v.Has("continuer") {
 		v.Click("continuer")
 	}
-	for _, path := range []string{"/demarche", "/guichet", "/mandats", "/mandats/nouveau", "/compte", "/aide", "/mandats/" + g.id} {
-		v.Open(w.relais + path)
+	for _, path := range []string{"/demarche", "/guichet", "/mandats", "/mandats/nouveau", "/compte", "/aide", "/mandats/" + g.id, "/mandats/inconnu", "/controle", "/nulle-part"} {
+		v.Open(w.relais + path).MustSee("Vous agissez pour Simone Jeanne Perrin") // on every page, refusals too
 	}
+	v.Open(w.relais + "/mandats/nouveau").Submit("/mandats").MustStatus(http.StatusUnprocessableEntity).MustSee("Vous agissez pour Simone Jeanne Perrin")
 	v.Open(w.services + "/allocations/espace")
 	signedOut := a.person("nadia") // the hub and the service have forgotten her, Relais has not
 	signedOut.Client.Jar.SetCookies(relais, v.Client.Jar.Cookies(relais))

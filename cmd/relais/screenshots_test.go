@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"relais/internal/config"
@@ -16,6 +17,7 @@ type picture struct {
 	name, address string
 	open          []string // summaries to click
 	usager        bool     // also on a telephone and on a tablet
+	end           bool     // only the end of a long page
 }
 
 // TestScreenshots takes the pictures of docs/screenshots: TEST_SCREENSHOTS names
@@ -34,11 +36,16 @@ func TestScreenshots(t *testing.T) {
 		if x.usager {
 			x.take(light, 360, filepath.Join(folder, x.name+"-360.png"))
 			x.take(light, 768, filepath.Join(folder, x.name+"-768.png"))
-			continue
 		}
-		x.take(dark, 1280, filepath.Join(folder, x.name+"-sombre.png"))
+		if slices.Contains(alsoDark, x.name) {
+			x.take(dark, 1280, filepath.Join(folder, x.name+"-sombre.png"))
+		}
 	}
 }
+
+// alsoDark are the pages that show between them everything there is to show in
+// the dark.
+var alsoDark = []string{"01-accueil", "03-guichet", "09-mandat-signe", "13-vous-agissez-pour", "15-journal"}
 
 func (x picture) take(p *browser.Person, width int, file string) {
 	p.Resize(width, 800)
@@ -47,6 +54,10 @@ func (x picture) take(p *browser.Person, width int, file string) {
 		p.Click(selector)
 	}
 	p.NoOverflow()
+	if x.end {
+		p.ScreenshotEnd(file)
+		return
+	}
 	p.Screenshot(file)
 }
 
@@ -67,13 +78,14 @@ func (a *album) pictures() (all []picture) {
 	p := logement()
 	p.demarches = []string{"logement/apl", "argent/declaration-revenus"}
 	id := w.draft(v, p)
-	lent05 := func() { v.Open(w.relais + "/mandats/" + id).Submit("/confier").MustBeAt("/tour") }
-	lent05()
+	v.Open(w.relais + "/mandats/" + id).Submit("/confier").MustBeAt("/tour")
 	lent("05-tour")
 	v.Click("identifier").Click("fi-impots").Click("usager-perrin").Click("continuer").MustBeAt("/tour/identite")
 	lent("06-est-ce-bien-vous")
 	v.Click("oui").MustBeAt("/tour/mandat")
-	lent("07-texte-du-mandat")
+	take("07-texte-du-mandat", v)
+	lent("07b-decision")
+	all[len(all)-1].end = true
 	v.Click("donner")
 	w.takeBack(v, "nadia")
 	take("08-acceptation", v)
@@ -92,7 +104,7 @@ func (a *album) pictures() (all []picture) {
 	take("17-equipe", claire.Open(w.relais+"/structure"))
 	take("18-habilitations", sophie.Open(w.relais+"/administration"))
 	take("19-aide-session", v.Open(w.relais+"/aide/session"))
-	take("20-erreur-404", v.Open(w.relais+"/mandats/inconnu").MustStatus(http.StatusNotFound))
+	take("20-erreur-404", v.Open(w.relais+"/nulle-part").MustStatus(http.StatusNotFound))
 	return all
 }
 

@@ -21,6 +21,9 @@ func (s *Server) guard(rt desk.Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v, err := s.admit(rt, w, r)
 		if err != nil {
+			if rt.Elsewhere {
+				err = errors.Join(err, s.addUse(&v, r))
+			}
 			s.fail(w, r.WithContext(desk.WithVisit(r.Context(), v)), err)
 		}
 	})
@@ -31,6 +34,9 @@ func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) (d
 		return desk.Visit{}, rt.Handle(w, r)
 	}
 	v, err := s.visit(w, r)
+	if err == nil && !rt.Elsewhere {
+		err = s.addUse(&v, r)
+	}
 	if rt.Access == desk.Public {
 		return v, s.admitPublic(rt, v, err, w, r)
 	}
@@ -41,9 +47,6 @@ func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) (d
 		return v, err
 	}
 	if err := s.check(rt, v, r); err != nil {
-		return v, err
-	}
-	if err := s.addUse(rt, &v, r); err != nil {
 		return v, err
 	}
 	return v, s.traced(rt, v, r, rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v))))
@@ -137,9 +140,10 @@ func (s *Server) refuse(rt desk.Route, v desk.Visit, r *http.Request, reason str
 // routeCode is a pattern as the journal takes it, without blanks.
 func routeCode(pattern string) string { return strings.ReplaceAll(pattern, " ", ":") }
 
-// addUse puts the open use into the visit, for the banner. Only pages need it.
-func (s *Server) addUse(rt desk.Route, v *desk.Visit, r *http.Request) error {
-	if r.Method != http.MethodGet || v.Session.Entrusted != "" || !v.Aidant.Has(aidant.RoleAidant) {
+// addUse puts the open use into the visit, for the banner: no page, not even a
+// refusal or a form to correct, leaves in doubt for whom the visitor acts.
+func (s *Server) addUse(v *desk.Visit, r *http.Request) error {
+	if v.Session.Entrusted != "" || !v.Aidant.Has(aidant.RoleAidant) {
 		return nil
 	}
 	use, open, err := s.Uses.OpenUse(r.Context(), v.Aidant.ID)
