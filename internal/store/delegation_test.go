@@ -102,16 +102,16 @@ func TestDelegationRefusals(t *testing.T) {
 		if err := redeem("stopped"); !errors.Is(err, delegation.ErrRevoked) {
 			t.Errorf("stopped code = %v", err)
 		}
+		h.pass(time.Hour)
+		if err := redeem("late"); !errors.Is(err, delegation.ErrExpired) {
+			t.Errorf("late code = %v", err)
+		}
 		_, err := h.ChangeAidant(h.ctx, "a-jeanne", func(a aidant.Aidant) (aidant.Aidant, journal.Fact, error) {
 			return habilitation.Suspend(a, journal.Systeme(), h.time())
 		})
 		h.ok(err)
 		if err := show("suspended"); !errors.Is(err, delegation.ErrRevoked) {
 			t.Errorf("identity through a suspended agent = %v", err)
-		}
-		h.pass(time.Hour)
-		if err := redeem("late"); !errors.Is(err, delegation.ErrExpired) {
-			t.Errorf("late code = %v", err)
 		}
 		_, byCode := h.ByCode(h.ctx, "rien")
 		_, byToken := h.ByToken(h.ctx, "rien")
