@@ -92,6 +92,8 @@ type engine interface {
 	// not do it once a group, the head after it.
 	persist(t *tx, e entryRow, nodes []journal.Node, before, after journal.Head) error
 	migrate(ctx context.Context, s *Store) error
+	// scrub takes what was deleted off the disk as far as the engine can.
+	scrub(ctx context.Context, s *Store) error
 	close() error
 }
 
@@ -123,7 +125,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 // Migrate brings the schema up to date. Running it again changes nothing.
-func (s *Store) Migrate(ctx context.Context) error { return s.engine.migrate(ctx, s) }
+func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.engine.migrate(ctx, s); err != nil {
+		return err
+	}
+	return s.nameAccessActions(ctx)
+}
 
 // Close finishes every write that was accepted, then closes. Later writes are
 // refused with [ErrClosed].
