@@ -32,6 +32,9 @@ func withStore(ctx context.Context, c call, do func(*store.Store) error) error {
 // verifyJournal re-reads every entry from the first. Exit code 1 and the index
 // of the first bad entry if one does not hold.
 func verifyJournal(ctx context.Context, c call) error {
+	if len(c.args) == 1 && c.args[0] == "replay" {
+		return replayJournal(ctx, c)
+	}
 	if len(c.args) != 1 || c.args[0] != "verify" {
 		return errUsage
 	}
@@ -44,7 +47,14 @@ func verifyJournal(ctx context.Context, c call) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(c.stdout, "Journal intact : %d entrées, racine %s\n", head.Size, head.Root)
+		if _, err = fmt.Fprintf(c.stdout, "Journal intact : %d entrées, racine %s\n", head.Size, head.Root); err != nil {
+			return err
+		}
+		pruned, err := st.Pruned(ctx)
+		if err != nil || pruned == 0 {
+			return err
+		}
+		_, err = fmt.Fprintf(c.stdout, "%d entrée(s) d’accès ont perdu leur contenu au terme de leur durée ; leur empreinte reste dans l’arbre.\n", pruned)
 		return err
 	})
 }
@@ -52,6 +62,9 @@ func verifyJournal(ctx context.Context, c call) error {
 // verifyMandat re-checks the evidence of one mandat offline and says what it
 // proves and what it does not.
 func verifyMandat(ctx context.Context, c call) error {
+	if len(c.args) > 0 && c.args[0] == "litige" {
+		return disputeMandat(ctx, c)
+	}
 	if len(c.args) < 2 || c.args[0] != "verify" {
 		return errUsage
 	}

@@ -17,6 +17,8 @@ import (
 func (q *queries) conserve() {
 	light := query("SELECT " + mandatColumns() + `, j.stream_seq AS "j.seq", j.leaf AS "j.leaf"` + mandatFrom + mandatStream)
 	q.usagerErasable = "SELECT id, erased_at, erased_entry FROM usager WHERE id = ?"
+	q.usagerByID = query("SELECT " + columns("u", usagerRow{}) + `, uk.wrapped AS "ukey" FROM usager u
+		JOIN coffre_key uk ON uk.subject = 'usager:' || u.id WHERE u.id = ?`)
 	q.usagerErase = "UPDATE usager SET sub_token = ?, sealed = ?, erased_at = ?, erased_entry = ? WHERE id = ?"
 	q.mandatsOfUsager = light + " WHERE m.usager_id = ? ORDER BY m.signed_at, m.id, a.position"
 	q.mandatByID = light + " WHERE m.id = ? ORDER BY a.position"

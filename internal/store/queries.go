@@ -38,7 +38,7 @@ type queries struct {
 	identityByToken, openUse                                  query
 
 	// erasure, retention and replay
-	usagerErasable, usagerErase                             query
+	usagerErasable, usagerErase, usagerByID                 query
 	mandatsOfUsager, mandatByID, mandatPage                 query
 	dossierCount, indexCount                                query
 	dossierDelete, delegationBlank, delegationOfUsager      query

@@ -82,6 +82,7 @@ type Store struct {
 	broken     atomic.Pointer[error]
 	statements atomic.Int64
 	commits    atomic.Int64
+	clock      clock
 }
 
 // engine is what differs between SQLite and PostgreSQL in writing.
@@ -191,7 +192,9 @@ func (s *Store) write(ctx context.Context, run func(*tx) error) error {
 	if err := s.broken.Load(); err != nil {
 		return *err
 	}
+	var seen *tx
 	err := s.engine.write(ctx, func(t *tx) (err error) {
+		seen = t
 		defer func() {
 			if p := recover(); p != nil {
 				err = s.recovered(p)
@@ -200,6 +203,9 @@ func (s *Store) write(ctx context.Context, run func(*tx) error) error {
 		return run(t)
 	})
 	var r *refusal
+	if err == nil || errors.As(err, &r) {
+		s.clock.wrote(seen.now)
+	}
 	if errors.As(err, &r) {
 		return r.cause
 	}
