@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,10 +17,8 @@ import (
 	"relais/internal/journal"
 	"relais/internal/store"
 	"relais/internal/usager"
+	"relais/ui"
 )
-
-//go:embed export.html
-var exportHTML string
 
 // exported is the file that an usager receives: every field in words.
 type exported struct {
@@ -106,12 +102,8 @@ func writeExport(dir string, doc exported) error {
 	if err != nil {
 		return err
 	}
-	page, err := template.New("export").Parse(exportHTML)
-	if err != nil {
-		return err
-	}
 	var html strings.Builder
-	if err := page.Execute(&html, doc); err != nil {
+	if err := ui.WriteExport(&html, doc); err != nil {
 		return err
 	}
 	for name, content := range map[string]string{"usager.json": string(text) + "\n", "usager.html": html.String()} {
