@@ -142,3 +142,26 @@ func TestDisputeVerb(t *testing.T) {
 		}
 	}
 }
+
+// TestRotateVerb renews the master key under a database in use.
+func TestRotateVerb(t *testing.T) {
+	w := newWorld(t, config.SQLite)
+	g := w.give(w.agent("nadia"), "nadia", "perrin", logement())
+	for range 2 {
+		if code, said := w.verb("coffre", "rotate"); code != 0 || !strings.Contains(said, "renouvelée") {
+			t.Fatalf("rotate: %d %s", code, said)
+		}
+	}
+	if code, said := w.verb("mandat", "verify", g.number); code != 0 {
+		t.Errorf("verify after the rotation: %s", said)
+	}
+	if entries, err := os.ReadDir(w.d.cfg.Data); err != nil || len(entries) == 0 {
+		t.Fatal(err)
+	} else {
+		for _, e := range entries {
+			if strings.Contains(e.Name(), "nouveau") {
+				t.Errorf("%s is left behind", e.Name())
+			}
+		}
+	}
+}

@@ -66,6 +66,9 @@ type Config struct {
 	// RetentionAcces is for how many months access entries keep their bodies
 	// (RELAIS_RETENTION_ACCES).
 	RetentionAcces int
+	// CoffreKey is the file of the vault's master key, "" for the one in Data
+	// (RELAIS_COFFRE_KEY).
+	CoffreKey string
 	// Heartbeat is how often an entry says that Relais runs; 0 is never
 	// (RELAIS_PULSATION).
 	Heartbeat time.Duration

@@ -9,6 +9,7 @@ import (
 const (
 	varRetentionAcces = "RELAIS_RETENTION_ACCES"
 	varHeartbeat      = "RELAIS_PULSATION"
+	varCoffreKey      = "RELAIS_COFFRE_KEY"
 )
 
 // retentionAcces is in months: the CNIL's 6 to 12, up to 36 with proof of need.
@@ -23,6 +24,16 @@ func (s *source) retentionAcces() int {
 		return 12
 	}
 	return n
+}
+
+// coffreKey is the file of the vault's master key where it does not stand in
+// the data folder. The file exists: a first start makes the key in that folder.
+func (s *source) coffreKey() string {
+	value := s.get(varCoffreKey)
+	if value != "" && !s.privateFile(varCoffreKey, value) {
+		return ""
+	}
+	return value
 }
 
 // heartbeat is how often an entry says that Relais runs; 0 is never.

@@ -147,3 +147,9 @@ func (v *Verifier) addPruned(row Row) string {
 
 // Pruned is how many of the entries added so far have lost their body.
 func (v *Verifier) Pruned() int64 { return v.pruning.total }
+
+// Rotated is the fact that the vault's master key was renewed and so many keys
+// wrapped again.
+func Rotated(by Actor, keys int) Fact {
+	return NewFact(by, CoffreRotate, Object{Type: "coffre"}).With("cles", strconv.Itoa(keys))
+}

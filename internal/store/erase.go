@@ -44,6 +44,8 @@ func (q *queries) conserve() {
 		FROM mandat m JOIN usager u ON u.id = m.usager_id`
 	q.keyList = "SELECT subject, wrapped FROM coffre_key ORDER BY subject"
 	q.keyRewrap = "UPDATE coffre_key SET wrapped = ? WHERE subject = ?"
+	q.masterForget = "DELETE FROM coffre_master"
+	q.masterName = "INSERT INTO coffre_master (one, prefix) VALUES (1, ?)"
 	q.lastMoment = "SELECT ts FROM journal ORDER BY id DESC LIMIT 1"
 }
 

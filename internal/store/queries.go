@@ -45,7 +45,7 @@ type queries struct {
 	accessAction, pruneList, pruneCount, prune, prunedCount query
 	usagersDue                                              query
 	phases                                                  query
-	keyList, keyRewrap                                      query
+	keyList, keyRewrap, masterForget, masterName            query
 	lastMoment                                              query
 }
 

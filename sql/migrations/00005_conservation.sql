@@ -21,3 +21,10 @@ ALTER TABLE mandat ADD COLUMN dispute_reason TEXT NOT NULL DEFAULT '';
 ALTER TABLE mandat ADD COLUMN dispute_review TIMESTAMPTZ;
 
 CREATE INDEX delegation_usager ON delegation (usager_id);
+
+-- The first bytes of keys wrapped by the master key in use, once it was renewed:
+-- an instance that still holds the old one must not make keys nobody can open.
+CREATE TABLE coffre_master (
+  one    BIGINT PRIMARY KEY CHECK (one = 1),
+  prefix BYTEA NOT NULL
+);

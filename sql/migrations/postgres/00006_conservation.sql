@@ -37,3 +37,15 @@ END $$;
 CREATE TRIGGER usager_update BEFORE UPDATE ON usager FOR EACH ROW EXECUTE FUNCTION relais_usager();
 CREATE TRIGGER usager_delete BEFORE DELETE ON usager FOR EACH ROW EXECUTE FUNCTION relais_refuse();
 CREATE TRIGGER usager_truncate BEFORE TRUNCATE ON usager FOR EACH STATEMENT EXECUTE FUNCTION relais_refuse();
+
+-- +goose StatementBegin
+CREATE FUNCTION relais_coffre() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM coffre_master WHERE prefix <> substring(NEW.wrapped FROM 1 FOR 5)) THEN
+    RAISE EXCEPTION 'the master key was renewed: restart this instance' USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+-- +goose StatementEnd
+
+CREATE TRIGGER coffre_key_insert BEFORE INSERT ON coffre_key FOR EACH ROW EXECUTE FUNCTION relais_coffre();

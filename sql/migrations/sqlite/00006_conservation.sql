@@ -32,3 +32,8 @@ BEGIN SELECT RAISE(ABORT, 'usager is erased, never deleted'); END;
 CREATE TRIGGER usager_insert BEFORE INSERT ON usager WHEN EXISTS (SELECT 1 FROM usager WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'usager exists'); END;
 -- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER coffre_key_insert BEFORE INSERT ON coffre_key WHEN EXISTS (SELECT 1 FROM coffre_master WHERE prefix <> substr(NEW.wrapped, 1, 5))
+BEGIN SELECT RAISE(ABORT, 'the master key was renewed: restart this instance'); END;
+-- +goose StatementEnd
