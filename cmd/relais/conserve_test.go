@@ -133,6 +133,8 @@ func TestDisputeVerb(t *testing.T) {
 		{[]string{"retention", "--dry-run"}, 0, "gelés par un litige : 1"},
 		{[]string{"mandat", "litige", g.number, "--clore"}, 0, "clos"},
 		{[]string{"mandat", "litige", g.number, "--clore"}, 1, "état"},
+		{[]string{"mandat", "verify", g.number, "--motif", "plainte"}, 0, "La preuve tient"},
+		{[]string{"mandat", "verify", g.number, "--motif", "humeur"}, 1, "motif"},
 		{[]string{"usager", "erase", g.number}, 2, "Usage"},
 		{[]string{"usager"}, 2, "Usage"},
 		{[]string{"journal", "replay"}, 0, "1 mandat(s)"},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,11 +69,19 @@ func verifyMandat(ctx context.Context, c call) error {
 	if len(c.args) < 2 || c.args[0] != "verify" {
 		return errUsage
 	}
-	number := strings.ToUpper(strings.Join(c.args[1:], ""))
+	var motif string
+	words, err := flags(c.args[1:], func(fs *flag.FlagSet) { fs.StringVar(&motif, "motif", "", "") })
+	if err != nil || len(words) == 0 {
+		return errUsage
+	}
+	number := mandatNumber(strings.Join(words, ""))
 	return withStore(ctx, c, func(st *store.Store) error {
-		checks, err := checkMandat(ctx, st, number)
+		checks, err := checkMandat(ctx, st, number, motif)
 		for _, line := range checks {
 			fmt.Fprintln(c.stdout, "  ✓", line)
+		}
+		if errors.Is(err, mandat.ErrClosed) {
+			return fmt.Errorf("%w : indiquez pourquoi vous l’ouvrez, avec --motif", err)
 		}
 		if err != nil {
 			return fmt.Errorf("LA PREUVE NE TIENT PAS : %w", err)
@@ -85,12 +94,18 @@ func verifyMandat(ctx context.Context, c call) error {
 }
 
 // checkMandat returns what held, up to the first check that did not.
-func checkMandat(ctx context.Context, st *store.Store, number string) (held []string, err error) {
+func checkMandat(ctx context.Context, st *store.Store, number, motif string) (held []string, err error) {
 	m, err := st.MandatByNumber(ctx, number)
 	if err != nil {
 		return nil, err
 	}
-	dossier, plain, who, err := st.Dossier(ctx, m.ID)
+	open := st.Dossier
+	if motif != "" { // an archive, opened with a reason
+		open = func(ctx context.Context, id string) (acte.Dossier, []byte, usager.Usager, error) {
+			return st.OpenArchive(ctx, id, motif, operator())
+		}
+	}
+	dossier, plain, who, err := open(ctx, m.ID)
 	if err != nil {
 		return nil, err
 	}
