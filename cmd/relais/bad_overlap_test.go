@@ -23,7 +23,7 @@ func TestOverlap(t *testing.T) {
 
 			kept := w.draft(nadia, logement())
 			w.identify(nadia, kept, "perrin")
-			nadia.Click("oui").MustBeAt("/tour/remplacer").MustSee(mandatNumber(old.number))
+			nadia.Click("oui").MustBeAt("/tour/remplacer").MustSee(spacedNumber(old.number))
 			w.harmless(func() { // the text is not to be had around the question
 				nadia.Open(w.relais + "/tour/mandat").MustBeAt("/tour/remplacer")
 				nadia.Post(w.relais+"/tour/mandat", url.Values{"decision": {"donner"}, "empreinte": {w.mandatOf("nadia", kept).Texte.Nonce()}}).MustBeAt("/tour/remplacer")
@@ -44,7 +44,7 @@ func TestOverlap(t *testing.T) {
 				t.Error("the replacement does not stand in a new text")
 			}
 			nadia.Click("identifier").Click("fi-impots").Click("usager-perrin").Click("continuer").MustBeAt("/tour/identite").Click("oui").MustBeAt("/tour/mandat")
-			nadia.MustSee("remplace", mandatNumber(old.number)).Click("donner")
+			nadia.MustSee("remplace", spacedNumber(old.number)).Click("donner")
 			w.takeBack(nadia, "nadia")
 			nadia.Submit("/acceptation").MustBeAt("/mandats/" + next)
 			w.checkJournal()
@@ -69,7 +69,7 @@ func TestOverlap(t *testing.T) {
 }
 
 // mandatNumber groups a number as people read it.
-func mandatNumber(s string) string { return s[:4] + " " + s[4:8] + " " + s[8:] }
+func spacedNumber(s string) string { return s[:4] + " " + s[4:8] + " " + s[8:] }
 
 // TestOverlapMeanwhile: a colleague signs another mandat of the same usager and
 // domaine between the usager's act and the acceptance.

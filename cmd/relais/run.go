@@ -31,8 +31,11 @@ func verbs() []verb {
 		{"demo", "", "démarrer Relais avec son bac à sable fictif", demo},
 		{"migrate", "", "créer ou mettre à jour la base de données", migrate},
 		{"admin", "load FICHIER.json", "habiliter des structures et des agents", admin},
-		{"mandat", "verify NUMÉRO", "vérifier hors ligne la preuve d’un mandat", verifyMandat},
-		{"journal", "verify", "vérifier le journal entier", verifyJournal},
+		{"mandat", "verify NUMÉRO [--motif CODE] | litige NUMÉRO --motif CODE|--clore", "vérifier hors ligne la preuve d’un mandat, ou geler sa suppression", verifyMandat},
+		{"journal", "verify | replay", "vérifier le journal entier, ou le comparer à l’état des mandats", verifyJournal},
+		{"usager", "erase ID|NUMÉRO --motif CODE [--dry-run] | export ID|NUMÉRO --out DOSSIER", "effacer ou remettre les données d’un usager", usagerVerb},
+		{"coffre", "rotate", "renouveler la clé maîtresse du coffre, Relais étant arrêté", rotateCoffre},
+		{"retention", "[--dry-run]", "appliquer les durées de conservation", retention},
 		{"health", "", "demander à l’instance locale si elle est prête", health},
 		{"version", "", "afficher la version", version},
 	}

@@ -76,6 +76,8 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 	}()
 	background, stop := context.WithCancel(ctx)
 	go h.sweep(background)
+	go h.pulse(background)
+	go h.nightly(background)
 	var failure error
 	select {
 	case <-ctx.Done():

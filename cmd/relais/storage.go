@@ -21,6 +21,9 @@ func openStore(ctx context.Context, cfg config.Config, log *slog.Logger, fresh b
 		}
 		open = coffre.Open
 	}
+	if cfg.CoffreKey != "" {
+		open = func(dir string) (*coffre.Coffre, error) { return coffre.OpenAt(dir, cfg.CoffreKey) }
+	}
 	vault, err := open(cfg.Data)
 	if err != nil {
 		return nil, nil, err

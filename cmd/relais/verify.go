@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"strings"
 
@@ -32,6 +33,9 @@ func withStore(ctx context.Context, c call, do func(config.Config, *store.Store)
 // verifyJournal re-reads every entry from the first. Exit code 1 and the index
 // of the first bad entry if one does not hold.
 func verifyJournal(ctx context.Context, c call) error {
+	if len(c.args) == 1 && c.args[0] == "replay" {
+		return replayJournal(ctx, c)
+	}
 	if len(c.args) != 1 || c.args[0] != "verify" {
 		return errUsage
 	}
@@ -44,7 +48,14 @@ func verifyJournal(ctx context.Context, c call) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(c.stdout, "Journal intact : %d entrées, racine %s\n", head.Size, head.Root)
+		if _, err = fmt.Fprintf(c.stdout, "Journal intact : %d entrées, racine %s\n", head.Size, head.Root); err != nil {
+			return err
+		}
+		pruned, err := st.Pruned(ctx)
+		if err != nil || pruned == 0 {
+			return err
+		}
+		_, err = fmt.Fprintf(c.stdout, "%d entrée(s) d’accès ont perdu leur contenu au terme de leur durée ; leur empreinte reste dans l’arbre.\n", pruned)
 		return err
 	})
 }
@@ -52,14 +63,25 @@ func verifyJournal(ctx context.Context, c call) error {
 // verifyMandat re-checks the evidence of one mandat offline and says what it
 // proves and what it does not.
 func verifyMandat(ctx context.Context, c call) error {
+	if len(c.args) > 0 && c.args[0] == "litige" {
+		return disputeMandat(ctx, c)
+	}
 	if len(c.args) < 2 || c.args[0] != "verify" {
 		return errUsage
 	}
-	number := strings.ToUpper(strings.Join(c.args[1:], ""))
+	var motif string
+	words, err := flags(c.args[1:], func(fs *flag.FlagSet) { fs.StringVar(&motif, "motif", "", "") })
+	if err != nil || len(words) == 0 {
+		return errUsage
+	}
+	number := mandatNumber(strings.Join(words, ""))
 	return withStore(ctx, c, func(cfg config.Config, st *store.Store) error {
-		checks, err := checkMandat(ctx, st, number, cfg.FranceConnectIDP)
+		checks, err := checkMandat(ctx, st, asked{number: number, motif: motif, ownIDP: cfg.FranceConnectIDP})
 		for _, line := range checks {
 			fmt.Fprintln(c.stdout, "  ✓", line)
+		}
+		if errors.Is(err, mandat.ErrClosed) {
+			return fmt.Errorf("%w : indiquez pourquoi vous l’ouvrez, avec --motif", err)
 		}
 		if errors.Is(err, mandat.ErrNotFound) {
 			return err
@@ -74,11 +96,15 @@ func verifyMandat(ctx context.Context, c call) error {
 	})
 }
 
+// asked is which mandat to verify: its number, why an archive is opened ("" for
+// one that is not archived), and our identifier at FranceConnect, "" when it is
+// not known here.
+type asked struct{ number, motif, ownIDP string }
+
 // checkMandat returns what held, up to the first check that did not. The journal
-// comes first: the other checks lean on what it says. ownIDP is our identifier at
-// FranceConnect, "" when it is not known here.
-func checkMandat(ctx context.Context, st *store.Store, number, ownIDP string) (held []string, err error) {
-	m, err := st.MandatByNumber(ctx, number)
+// comes first: the other checks lean on what it says.
+func checkMandat(ctx context.Context, st *store.Store, a asked) (held []string, err error) {
+	m, err := st.MandatByNumber(ctx, a.number)
 	if err != nil {
 		return nil, err
 	}
@@ -86,11 +112,11 @@ func checkMandat(ctx context.Context, st *store.Store, number, ownIDP string) (h
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	e, err := evidenceOf(ctx, st, m)
+	e, err := evidenceOf(ctx, st, m, a.motif)
 	if err != nil {
 		return nil, err
 	}
-	e.ownIDP = ownIDP
+	e.ownIDP = a.ownIDP
 	held = append(held, fmt.Sprintf("le journal est intact (%d entrées)", head.Size))
 	for _, check := range []func(context.Context, *store.Store) (string, error){e.sealed, e.usager, e.aidant, e.keys, e.terms} {
 		line, err := check(ctx, st)
@@ -112,7 +138,7 @@ type evidence struct {
 	identify, sign journal.Record // what the journal says of the signature
 }
 
-func evidenceOf(ctx context.Context, st *store.Store, m mandat.Mandat) (evidence, error) {
+func evidenceOf(ctx context.Context, st *store.Store, m mandat.Mandat, motif string) (evidence, error) {
 	e := evidence{mandat: m}
 	entries, err := st.MandatEntries(ctx, m.ID)
 	if err != nil {
@@ -129,6 +155,10 @@ func evidenceOf(ctx context.Context, st *store.Store, m mandat.Mandat) (evidence
 	}
 	if e.sign.ID == "" || e.identify.ID == "" {
 		return e, broken("le journal ne dit pas que ce mandat a été signé")
+	}
+	if motif != "" { // an archive, opened with a reason
+		e.dossier, e.plain, e.who, err = st.OpenArchive(ctx, m.ID, motif, operator())
+		return e, err
 	}
 	e.dossier, e.plain, e.who, err = st.Dossier(ctx, m.ID)
 	return e, err

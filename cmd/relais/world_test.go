@@ -32,6 +32,7 @@ type world struct {
 	environ  []string // for the offline verbs
 	hub      *front   // what stands before the fictional FranceConnect
 	logs     *logBook // every line of the house's log, of every level
+	lent     int64    // entries that entrusting a screen writes, once measured
 }
 
 // front lets a test take the place of the fictional FranceConnect, or change
@@ -100,7 +101,7 @@ func newWorld(t testing.TB, engine string, options ...option) *world {
 	cfg, err := config.LoadDemo(append([]string{
 		"RELAIS_LISTEN=127.0.0.1:" + port(l.relais), "RELAIS_PUBLIC_URL=" + w.relais,
 		"RELAIS_DEMO_AGENTS=127.0.0.1:" + port(l.agents), "RELAIS_DEMO_FRANCECONNECT=127.0.0.1:" + port(l.hub),
-		"RELAIS_DEMO_SERVICES=127.0.0.1:" + port(l.services), "RELAIS_COURRIEL_ABSENT=absent@relais.example",
+		"RELAIS_DEMO_SERVICES=127.0.0.1:" + port(l.services), "RELAIS_COURRIEL_ABSENT=absent@relais.example", "RELAIS_PULSATION=0",
 	}, w.environ...))
 	if err != nil {
 		t.Fatal(err)

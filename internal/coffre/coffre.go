@@ -9,8 +9,8 @@
 //	database          one wrapped key per subject (an usager or a draft), the
 //	                  sealed values, the index tokens
 //
-// Both files are created together on the first start, mode 0600, and never
-// written again. Restoring one without the other is refused.
+// Both files are created together on the first start, mode 0600; the index key
+// is never written again, the master key by a rotation only. Restoring one without the other is refused.
 //
 // # What it guarantees
 //
@@ -24,9 +24,9 @@
 //
 // Whoever holds the data folder and the database holds everything; keep their
 // backups apart. Index tokens are deterministic: they tell which rows share a
-// word and how often, though not the word. Lengths are not hidden. Erasure and
-// rotation of keys come with a later issue; until then a wrapped key that
-// remains in a backup still opens.
+// word and how often, though not the word. Lengths are not hidden. A wrapped key
+// that remains in a backup opens as long as its master key does: renewing that
+// (StartRotation) is what ends old backups.
 package coffre
 
 import (

@@ -61,24 +61,7 @@ func open(dir string, create bool) (*Coffre, error) {
 			return nil, fmt.Errorf("coffre %s: %w", dir, err)
 		}
 	}
-	text, err := readKey(masterPath)
-	if err != nil {
-		return nil, err
-	}
-	defer wipe(text)
-	master, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(text)))
-	if err != nil {
-		// Tink's own words might quote the file; they stay out.
-		return nil, damaged(masterPath, "ce n'est pas un jeu de clés Tink complet")
-	}
-	index, err := readKey(indexPath)
-	if err != nil {
-		return nil, err
-	}
-	if len(index) != indexSize {
-		return nil, damaged(indexPath, fmt.Sprintf("%d octets au lieu de %d", len(index), indexSize))
-	}
-	return newCoffre(master, index)
+	return read(masterPath, indexPath)
 }
 
 // lock holds the folder itself, so that no lock file is left behind. The kernel

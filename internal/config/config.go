@@ -63,6 +63,15 @@ type Config struct {
 	SessionIdle, SessionMax time.Duration
 	// Support is what to tell people who are stuck, or empty (RELAIS_SUPPORT).
 	Support string
+	// RetentionAcces is for how many months access entries keep their bodies
+	// (RELAIS_RETENTION_ACCES).
+	RetentionAcces int
+	// CoffreKey is the file of the vault's master key, "" for the one in Data
+	// (RELAIS_COFFRE_KEY).
+	CoffreKey string
+	// Heartbeat is how often an entry says that Relais runs; 0 is never
+	// (RELAIS_PULSATION).
+	Heartbeat time.Duration
 	// Sandbox is filled by LoadDemo alone.
 	Sandbox Sandbox
 }
@@ -120,6 +129,8 @@ func (c Config) LogValue() slog.Value {
 		slog.String("theme", c.Theme),
 		slog.Duration("session_idle", c.SessionIdle),
 		slog.Duration("session_max", c.SessionMax),
+		slog.Int("retention_acces", c.RetentionAcces),
+		slog.Duration("pulsation", c.Heartbeat),
 	)
 }
 

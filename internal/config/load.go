@@ -36,6 +36,7 @@ func LoadStorage(environ []string) (Config, error) {
 	s := newSource(environ, false)
 	c := Config{Data: s.data(), FranceConnectIDP: s.values[varIDP]}
 	c.Database = s.database(c.Data)
+	c.RetentionAcces, c.CoffreKey = s.retentionAcces(), s.coffreKey()
 	return done(s, c)
 }
 
@@ -62,6 +63,7 @@ func (s *source) load() (Config, error) {
 	c.Theme = s.theme()
 	c.SessionIdle, c.SessionMax = s.sessions()
 	c.Support = s.support()
+	c.RetentionAcces, c.Heartbeat, c.CoffreKey = s.retentionAcces(), s.heartbeat(), s.coffreKey()
 	if s.demo {
 		c.Sandbox = Sandbox{s.address(varDemoAgents), s.address(varDemoFC), s.address(varDemoServices)}
 	}

@@ -108,7 +108,7 @@ func (s *source) require(name, do string) string {
 func (s *source) checkNames() {
 	known := []string{
 		varListen, varPublicURL, varDatabase, varData, varIDP, varCourriel, varClients, varProxies,
-		varTLSCert, varTLSKey, varTheme, varIdle, varMax, varSupport,
+		varTLSCert, varTLSKey, varTheme, varIdle, varMax, varSupport, varRetentionAcces, varHeartbeat, varCoffreKey,
 	}
 	for _, party := range []string{proConnect, franceConnect} {
 		known = append(known, party+suffixIssuer, party+suffixClientID, party+suffixSecret)

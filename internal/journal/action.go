@@ -56,6 +56,20 @@ const (
 	JournalView     Action = "journal.view"
 )
 
+// What erases, freezes, prunes and watches (docs/effacement.md).
+const (
+	MandatDispute Action = "mandat.dispute"
+	MandatLift    Action = "mandat.lift"
+	MandatArchive Action = "mandat.archive"
+	UsagerErase   Action = "usager.erase"
+	UsagerExport  Action = "usager.export"
+	JournalPrune  Action = "journal.prune"
+	JournalReplay Action = "journal.replay"
+	Heartbeat     Action = "journal.heartbeat"
+	ClockBack     Action = "horloge.recul"
+	CoffreRotate  Action = "coffre.rotate"
+)
+
 type label struct {
 	text  string
 	class Class
@@ -99,6 +113,17 @@ var labels = map[Action]label{
 	KeysSeen:        {"Clés du fournisseur d’identité constatées", Evidence},
 	JournalSearch:   {"Recherche dans le journal", Access},
 	JournalView:     {"Entrée du journal consultée", Access},
+
+	MandatDispute: {"Litige ouvert, suppression gelée", Evidence},
+	MandatLift:    {"Litige clos", Evidence},
+	MandatArchive: {"Archive ouverte", Evidence},
+	UsagerErase:   {"Données d’un usager effacées", Evidence},
+	UsagerExport:  {"Données d’un usager exportées", Evidence},
+	JournalPrune:  {"Contenu d’entrées d’accès supprimé", Evidence},
+	JournalReplay: {"État des mandats rejoué", Evidence},
+	Heartbeat:     {"Relais fonctionne", Access},
+	ClockBack:     {"L’horloge a reculé", Evidence},
+	CoffreRotate:  {"Clé maîtresse du coffre renouvelée", Evidence},
 }
 
 // Label is the action in French, for people.

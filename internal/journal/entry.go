@@ -138,6 +138,7 @@ type Record struct {
 	RequestID string
 	Details   map[string]string
 	StreamSeq int64
+	PrunedBy  int64 // index of the entry that took the body away; 0 while it is there
 	prev      string
 }
 

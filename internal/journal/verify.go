@@ -31,6 +31,8 @@ type Row struct {
 	Leaf    Hash
 	Copies  Record // Index, ID, At, Actor, Action, Object, Mandat, Outcome, StreamSeq
 	Altered bool   // the store could not even read the copies
+
+	PrunedBy int64 // index of the entry that took the body away; 0 while it is there
 }
 
 // Verifier replays a journal from its first entry. Use Add for each row in
@@ -39,6 +41,7 @@ type Verifier struct {
 	head    Head
 	nodes   []Node
 	streams map[string]streamEnd
+	pruning pruning
 }
 
 type streamEnd struct {
@@ -48,7 +51,7 @@ type streamEnd struct {
 
 // NewVerifier starts at the empty tree.
 func NewVerifier() *Verifier {
-	return &Verifier{head: Head{Root: EmptyRoot()}, streams: map[string]streamEnd{}}
+	return &Verifier{head: Head{Root: EmptyRoot()}, streams: map[string]streamEnd{}, pruning: newPruning()}
 }
 
 // Add checks the next row: its index, its leaf, its canonical form, its copies
@@ -59,6 +62,12 @@ func (v *Verifier) Add(row Row) error {
 	}
 	if row.Index != v.head.Size {
 		return bad("une entrée manque ou est en trop (index %d)", row.Index)
+	}
+	if row.PrunedBy != 0 {
+		if why := v.addPruned(row); why != "" {
+			return bad("%s", why)
+		}
+		return nil
 	}
 	if Leaf(row.Body) != row.Leaf {
 		return bad("l’empreinte ne correspond pas au contenu")
@@ -77,9 +86,14 @@ func (v *Verifier) Add(row Row) error {
 		}
 		v.streams[r.Mandat] = streamEnd{seq: r.StreamSeq, leaf: row.Leaf}
 	}
-	head, nodes := v.head.Append(row.Leaf)
-	v.head, v.nodes = head, append(v.nodes, nodes...)
+	v.pruning.claim(row.Index, r)
+	v.grow(row.Leaf)
 	return nil
+}
+
+func (v *Verifier) grow(leaf Hash) {
+	head, nodes := v.head.Append(leaf)
+	v.head, v.nodes = head, append(v.nodes, nodes...)
 }
 
 func prevText(end streamEnd) string {
@@ -111,7 +125,7 @@ func (v *Verifier) Finish(head Head, nodes []Node) error {
 	if !slices.Equal(slices.SortedFunc(slices.Values(nodes), byIndex), slices.SortedFunc(slices.Values(v.nodes), byIndex)) {
 		return bad("un nœud de l’arbre ne suit pas des entrées")
 	}
-	return nil
+	return v.pruning.check()
 }
 
 // StreamEnd tells the last counter and leaf of one mandat's stream among the

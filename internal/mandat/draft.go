@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"relais/internal/domaine"
@@ -121,7 +122,16 @@ func (m Mandat) plan(o organisation.Organisation, p Plan, action journal.Action,
 	}
 	m.Autorisations, m.Aidants, m.Colleagues = fresh(p.Autorisations), slices.Clone(p.Aidants), p.Colleagues
 	m.Duration, m.EndsAt = p.Duration, ends
-	return m.unfixed(), m.fact(by, action), nil
+	return m.unfixed(), m.fact(by, action).With("domaines", m.codes()), nil
+}
+
+// codes lists the domaines, for the journal.
+func (m Mandat) codes() string {
+	list := make([]string, len(m.Autorisations))
+	for i, a := range m.Autorisations {
+		list[i] = a.Domaine
+	}
+	return strings.Join(list, ",")
 }
 
 // unfixed is the draft without text and without any step of a signature.

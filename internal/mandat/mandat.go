@@ -144,6 +144,7 @@ type Mandat struct {
 	AcceptedBy     string // the aidant who accepted it
 	EndedAt        time.Time
 	EndReason      Reason
+	Litige         Dispute
 	Rev            int64 // number of writes, for optimistic concurrency
 }
 

@@ -24,6 +24,7 @@ type entryRow struct {
 	MandatID   string  `db:"mandat_id"`
 	StreamSeq  int64   `db:"stream_seq"`
 	Outcome    string  `db:"outcome"`
+	PrunedBy   index   `db:"pruned_by"`
 	Body       []byte  `db:"body"`
 	Leaf       []byte  `db:"leaf"`
 }
@@ -39,9 +40,19 @@ type headCheckRow struct {
 	Last int64 `db:"last"`
 }
 
+// bodyRow is an entry to be read by people: from its body, or from the copies
+// once that is pruned.
 type bodyRow struct {
-	ID   int64  `db:"id"`
-	Body []byte `db:"body"`
+	ID         int64   `db:"id"`
+	TS         instant `db:"ts"`
+	ActorType  string  `db:"actor_type"`
+	Action     string  `db:"action"`
+	ObjectType string  `db:"object_type"`
+	MandatID   string  `db:"mandat_id"`
+	StreamSeq  int64   `db:"stream_seq"`
+	Outcome    string  `db:"outcome"`
+	PrunedBy   index   `db:"pruned_by"`
+	Body       []byte  `db:"body"`
 }
 
 func (r headRow) head() (journal.Head, error) {
@@ -69,7 +80,7 @@ func (q *queries) journal() {
 	q.nodeInsert = "INSERT INTO journal_node (idx, h) VALUES (?, ?)"
 	q.streamEnd = "SELECT stream_seq AS seq, leaf FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq DESC LIMIT 1"
 	q.entryAt = query("SELECT " + plain(entryRow{}) + " FROM journal WHERE id = ?")
-	q.entriesOfMandat = "SELECT id, body FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq"
+	q.entriesOfMandat = "SELECT " + query(plain(bodyRow{})) + " FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq"
 	q.journalBounds = "SELECT coalesce(min(id), 0) AS low, coalesce(max(id), -1) AS high FROM journal WHERE ts >= ? AND ts < ?"
 	q.keysLast = "SELECT id, body FROM journal WHERE action = ? AND object_id = ? ORDER BY id DESC LIMIT 1"
 	q.keysBefore = "SELECT id, body FROM journal WHERE action = ? AND object_id = ? AND id < ? ORDER BY id"
@@ -187,7 +198,7 @@ func (s *Store) journalQuery(ctx context.Context, f journal.Filter) (query, []an
 		add("id < ?", f.Before)
 	}
 	args = append(args, page(f.Limit))
-	return query("SELECT id, body FROM journal WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?"), args, nil
+	return query("SELECT " + plain(bodyRow{}) + " FROM journal WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?"), args, nil
 }
 
 // page bounds what one call returns.
@@ -201,6 +212,10 @@ func page(limit int) int {
 func records(rows []bodyRow) ([]journal.Record, error) {
 	out := make([]journal.Record, 0, len(rows))
 	for _, row := range rows {
+		if row.PrunedBy != 0 {
+			out = append(out, row.pruned())
+			continue
+		}
 		r, err := journal.Parse(row.Body)
 		if err != nil {
 			return nil, fmt.Errorf("entrée %d: %w", row.ID, err)

@@ -33,6 +33,9 @@ type mandatRow struct {
 	AcceptedBy     string                   `db:"accepted_by"`
 	EndedAt        instant                  `db:"ended_at"`
 	EndReason      string                   `db:"end_reason"`
+	DisputedAt     instant                  `db:"disputed_at"`
+	DisputeReason  string                   `db:"dispute_reason"`
+	DisputeReview  instant                  `db:"dispute_review"`
 	Rev            int64                    `db:"rev"`
 	JournalID      int64                    `db:"journal_id"`
 }
@@ -110,7 +113,8 @@ func mandatOf(m mandat.Mandat, journalID int64) mandatRow {
 		DurationDays: int64(m.Duration.Days), LastDay: instant(m.Duration.LastDay), EndsAt: instant(m.EndsAt), Replaces: m.Replaces,
 		EntrustedAt: instant(s.EntrustedAt), IdentifiedAt: instant(s.IdentifiedAt), ConfirmedAt: instant(s.ConfirmedAt), EmailSafe: bit(s.EmailSafe),
 		GivenAt: instant(s.GivenAt), DeclinedAt: instant(s.DeclinedAt), TakenBackAt: instant(s.TakenBackAt), SignedAt: instant(m.SignedAt),
-		AcceptedBy: m.AcceptedBy, EndedAt: instant(m.EndedAt), EndReason: string(m.EndReason), Rev: m.Rev, JournalID: journalID}
+		AcceptedBy: m.AcceptedBy, EndedAt: instant(m.EndedAt), EndReason: string(m.EndReason),
+		DisputedAt: instant(m.Litige.OpenedAt), DisputeReason: m.Litige.Reason, DisputeReview: instant(m.Litige.ReviewAt), Rev: m.Rev, JournalID: journalID}
 }
 
 func (r mandatRow) mandat() mandat.Mandat {
@@ -119,7 +123,8 @@ func (r mandatRow) mandat() mandat.Mandat {
 		Duration: mandat.Duration{Days: int(r.DurationDays), LastDay: r.LastDay.time()}, EndsAt: r.EndsAt.time(), Replaces: r.Replaces,
 		Signature: mandat.Signature{EntrustedAt: r.EntrustedAt.time(), IdentifiedAt: r.IdentifiedAt.time(), ConfirmedAt: r.ConfirmedAt.time(),
 			EmailSafe: r.EmailSafe != 0, GivenAt: r.GivenAt.time(), DeclinedAt: r.DeclinedAt.time(), TakenBackAt: r.TakenBackAt.time()},
-		SignedAt: r.SignedAt.time(), AcceptedBy: r.AcceptedBy, EndedAt: r.EndedAt.time(), EndReason: mandat.Reason(r.EndReason), Rev: r.Rev}
+		SignedAt: r.SignedAt.time(), AcceptedBy: r.AcceptedBy, EndedAt: r.EndedAt.time(), EndReason: mandat.Reason(r.EndReason),
+		Litige: mandat.Dispute{Reason: r.DisputeReason, OpenedAt: r.DisputedAt.time(), ReviewAt: r.DisputeReview.time()}, Rev: r.Rev}
 }
 
 func (r autorisationRow) autorisation() mandat.Autorisation {
@@ -165,6 +170,7 @@ func (s *Store) full(lines []fullLine) (mandat.Mandat, sealed, error) {
 	out := sealed{key: l.Key}
 	var err error
 	switch {
+	case l.Dossier != nil && archived(m, s.moment()): // opened by OpenArchive only
 	case l.Dossier != nil:
 		err = s.revealJSON(l.Key, ofUsager(m.UsagerID), purposeDossier+"/"+m.ID, l.Dossier, &out.dossier)
 		m.Texte = out.dossier.Texte

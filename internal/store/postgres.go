@@ -157,6 +157,17 @@ func (p *postgres) migrate(ctx context.Context, _ *Store) error {
 	return migrate(ctx, PostgreSQL, p.db.DB)
 }
 
+// scrub lets the server reuse the room of what was deleted. Its own WAL keeps
+// the old rows for as long as the operator's archiving does: docs/effacement.md.
+func (p *postgres) scrub(ctx context.Context, _ *Store) error {
+	for _, table := range []string{"coffre_key", "usager", "usager_index", "dossier", "delegation", "journal"} {
+		if _, err := p.db.ExecContext(ctx, "VACUUM "+table); err != nil {
+			return fmt.Errorf("VACUUM %s: %w", table, err)
+		}
+	}
+	return nil
+}
+
 // close waits for what was begun.
 func (p *postgres) close() error {
 	p.mu.Lock()

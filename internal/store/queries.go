@@ -36,6 +36,17 @@ type queries struct {
 	loginByID, loginByCode, delegationLive                    query
 	delegationOpen, delegationForget                          query
 	identityByToken, openUse                                  query
+
+	// erasure, retention and replay
+	usagerErasable, usagerErase, usagerByID                 query
+	mandatsOfUsager, mandatByID, mandatPage                 query
+	dossierCount, indexCount                                query
+	dossierDelete, delegationBlank, delegationOfUsager      query
+	accessAction, pruneList, pruneCount, prune, prunedCount query
+	usagersDue                                              query
+	phases                                                  query
+	keyList, keyRewrap, masterForget, masterName            query
+	lastMoment                                              query
 }
 
 func newQueries() queries {
@@ -45,5 +56,6 @@ func newQueries() queries {
 	q.mandats()
 	q.usagers()
 	q.delegations()
+	q.conserve()
 	return q
 }

@@ -111,6 +111,27 @@ func outOfOrder(err error) bool {
 	return errors.As(err, &e) && e.Code == sqlite3.ErrConstraint && strings.Contains(e.Error(), "not the next number")
 }
 
+// scrub empties the WAL, which still holds the pages as they were before. Deleted
+// cells of the main file were overwritten by secure_delete. It waits for readers.
+func (w *writer) scrub(ctx context.Context, s *Store) error {
+	db, err := sql.Open("sqlite3", sqliteDSN(s.dsn, sqliteWriter))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	for range 20 { // each waits busy_timeout, 5 s
+		var busy, frames, moved int
+		if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
+			return err
+		}
+		if busy == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("le fichier -wal n’a pas pu être vidé : une lecture dure")
+}
+
 // migrate uses a connection of its own: the writer's belongs to its goroutine.
 func (w *writer) migrate(ctx context.Context, s *Store) error {
 	db, err := sql.Open("sqlite3", sqliteDSN(s.dsn, sqliteWriter))

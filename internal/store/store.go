@@ -82,6 +82,7 @@ type Store struct {
 	broken     atomic.Pointer[error]
 	statements atomic.Int64
 	commits    atomic.Int64
+	clock      clock
 }
 
 // engine is what differs between SQLite and PostgreSQL in writing.
@@ -92,6 +93,8 @@ type engine interface {
 	// not do it once a group, the head after it.
 	persist(t *tx, e entryRow, nodes []journal.Node, before, after journal.Head) error
 	migrate(ctx context.Context, s *Store) error
+	// scrub takes what was deleted off the disk as far as the engine can.
+	scrub(ctx context.Context, s *Store) error
 	close() error
 }
 
@@ -123,7 +126,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 // Migrate brings the schema up to date. Running it again changes nothing.
-func (s *Store) Migrate(ctx context.Context) error { return s.engine.migrate(ctx, s) }
+func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.engine.migrate(ctx, s); err != nil {
+		return err
+	}
+	return s.nameAccessActions(ctx)
+}
 
 // Close finishes every write that was accepted, then closes. Later writes are
 // refused with [ErrClosed].
@@ -184,7 +192,9 @@ func (s *Store) write(ctx context.Context, run func(*tx) error) error {
 	if err := s.broken.Load(); err != nil {
 		return *err
 	}
+	var seen *tx
 	err := s.engine.write(ctx, func(t *tx) (err error) {
+		seen = t
 		defer func() {
 			if p := recover(); p != nil {
 				err = s.recovered(p)
@@ -193,6 +203,9 @@ func (s *Store) write(ctx context.Context, run func(*tx) error) error {
 		return run(t)
 	})
 	var r *refusal
+	if err == nil || errors.As(err, &r) {
+		s.clock.wrote(seen.now)
+	}
 	if errors.As(err, &r) {
 		return r.cause
 	}

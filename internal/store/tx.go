@@ -26,6 +26,7 @@ type tx struct {
 	db      statements
 	now     time.Time
 	head    journal.Head
+	caught  bool // the clock's step back is written
 	streams map[string]streamRow
 }
 
@@ -77,8 +78,17 @@ func (t *tx) settle(f journal.Fact, err error) (int64, error) {
 	return 0, &refusal{err}
 }
 
-// append is the only place where a fact becomes an entry.
+// append turns a fact into an entry, after one that says so when the clock has
+// stepped back since the entry before.
 func (t *tx) append(f journal.Fact) (int64, error) {
+	if err := t.watchClock(); err != nil {
+		return 0, err
+	}
+	return t.enter(f)
+}
+
+// enter is the only place where a fact becomes an entry.
+func (t *tx) enter(f journal.Fact) (int64, error) {
 	e := journal.Entry{ID: newEntryID(t.now), At: t.now, Fact: f, RequestID: journal.RequestID(t.ctx), App: t.s.app}
 	if stream := f.Stream(); stream != "" {
 		end, err := t.stream(stream)

@@ -89,6 +89,21 @@ func (c *count) Scan(src any) error {
 	return nil
 }
 
+// index is the index of an entry that may be missing: 0 is NULL. No entry that
+// another one names this way is the journal's first.
+type index int64
+
+// Value implements driver.Valuer.
+func (i index) Value() (driver.Value, error) {
+	if i == 0 {
+		return nil, nil
+	}
+	return int64(i), nil
+}
+
+// Scan implements sql.Scanner.
+func (i *index) Scan(src any) error { return (*count)(i).Scan(src) }
+
 // list is a slice kept as JSON text, in order.
 type list[T any] []T
 

@@ -26,8 +26,10 @@ type usagerLine struct {
 
 // fileRow is an usager beside a mandat; all NULL beside a draft.
 type fileRow struct {
-	ID     text   `db:"id"`
-	Sealed []byte `db:"sealed"`
+	ID          text    `db:"id"`
+	Sealed      []byte  `db:"sealed"`
+	ErasedAt    instant `db:"erased_at"`
+	ErasedEntry count   `db:"erased_entry"`
 }
 
 // fileLine is one autorisation of a mandat with the mandat and its usager.
@@ -54,7 +56,7 @@ const fileJoin = " LEFT JOIN usager u ON u.id = m.usager_id LEFT JOIN coffre_key
 const searchTerms = 4
 
 func fileColumns() string {
-	return mandatColumns() + `, u.id AS "u.id", u.sealed AS "u.sealed", uk.wrapped AS "ukey"`
+	return mandatColumns() + `, u.id AS "u.id", u.sealed AS "u.sealed", u.erased_at AS "u.erased_at", u.erased_entry AS "u.erased_entry", uk.wrapped AS "ukey"`
 }
 
 func (q *queries) usagers() {
@@ -134,6 +136,9 @@ func (s *Store) keyToken(k identite.Key) string { return s.vault.Token(tokenUsag
 func (s *Store) file(l fileLine) (usager.File, error) {
 	if l.U.ID == "" {
 		return usager.File{}, nil
+	}
+	if !l.U.ErasedAt.time().IsZero() {
+		return usager.File{Usager: usager.Usager{ID: string(l.U.ID), ErasedAt: l.U.ErasedAt.time(), ErasedEntry: int64(l.U.ErasedEntry)}}, nil
 	}
 	u, err := s.usager(usagerLine{U: usagerRow{ID: string(l.U.ID), Sealed: l.U.Sealed}, Key: l.Key})
 	return usager.File{Usager: u}, err
@@ -250,18 +255,28 @@ func (s *Store) recentUsagers(ctx context.Context, organisationID string, limit 
 }
 
 // Dossier is the evidence of a signed mandat: as read, and its bytes whose
-// digest stands in the journal. mandat.ErrNotFound when it is not signed.
+// digest stands in the journal. mandat.ErrNotFound when it is not signed or was
+// erased, mandat.ErrClosed when it is archived: see [Store.OpenArchive].
 func (s *Store) Dossier(ctx context.Context, mandatID string) (acte.Dossier, []byte, usager.Usager, error) {
-	line, err := one[struct {
-		usagerLine
-		Sealed []byte `db:"sealed"`
-	}](ctx, s, s.q.dossierByID, mandatID)
+	line, err := one[dossierLine](ctx, s, s.q.dossierByID, mandatID)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = mandat.ErrNotFound
 	}
 	if err != nil {
 		return acte.Dossier{}, nil, usager.Usager{}, err
 	}
+	if err := s.atHand(ctx, mandatID); err != nil {
+		return acte.Dossier{}, nil, usager.Usager{}, err
+	}
+	return s.openDossier(mandatID, line)
+}
+
+type dossierLine struct {
+	usagerLine
+	Sealed []byte `db:"sealed"`
+}
+
+func (s *Store) openDossier(mandatID string, line dossierLine) (acte.Dossier, []byte, usager.Usager, error) {
 	who, err := s.usager(line.usagerLine)
 	if err != nil {
 		return acte.Dossier{}, nil, usager.Usager{}, err

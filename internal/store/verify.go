@@ -12,11 +12,11 @@ import (
 )
 
 func (e entryRow) row() journal.Row {
-	r := journal.Row{Index: e.ID, Body: e.Body, Altered: len(e.Leaf) != len(journal.Hash{})}
+	r := journal.Row{Index: e.ID, Body: e.Body, PrunedBy: int64(e.PrunedBy), Altered: len(e.Leaf) != len(journal.Hash{})}
 	copy(r.Leaf[:], e.Leaf)
 	r.Copies = journal.Record{Index: e.ID, ID: e.EntryID, At: e.TS.time(), Actor: journal.Actor{Type: journal.ActorType(e.ActorType), Ref: e.ActorRef},
 		Action: journal.Action(e.Action), Object: journal.Object{Type: e.ObjectType, ID: e.ObjectID}, Mandat: e.MandatID,
-		Outcome: journal.Outcome(e.Outcome), StreamSeq: e.StreamSeq}
+		Outcome: journal.Outcome(e.Outcome), StreamSeq: e.StreamSeq, PrunedBy: int64(e.PrunedBy)}
 	return r
 }
 

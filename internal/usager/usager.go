@@ -8,6 +8,7 @@ package usager
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"relais/internal/identite"
 	"relais/internal/mandat"
@@ -24,6 +25,9 @@ type Usager struct {
 	Email     string // as FranceConnect gave it, "" without
 	EmailSafe bool   // they said that nobody else reads it
 	Telephone string
+
+	ErasedAt    time.Time // zero while their data is there
+	ErasedEntry int64     // index of the journal's entry of the erasure
 }
 
 // LogValue prints the identifier only.

@@ -162,6 +162,9 @@ func (s *Server) signInFirst(rt desk.Route, w http.ResponseWriter, r *http.Reque
 		http.Redirect(w, r, to, http.StatusSeeOther)
 		return nil
 	}
+	if err := s.recordNobody(r, routeCode(rt.Pattern), noSession); err != nil {
+		return err
+	}
 	s.Sessions.Clear(w)
 	p := &desk.Problem{Status: http.StatusForbidden, Title: "Votre session est terminée",
 		Text: "Par sécurité, Relais ferme une session restée sans action, ou fermée ailleurs. Rien n’a été modifié par cette demande.",

@@ -151,6 +151,10 @@ func (s *Server) sameOrigin() func(http.Handler) http.Handler {
 		}
 	}
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.recordNobody(r, "formulaire", otherOrigin); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 		s.fail(w, r, &desk.Problem{Status: http.StatusForbidden, Title: "Cette demande ne vient pas de Relais",
 			Text: "Le formulaire a été envoyé depuis un autre site. Rien n’a été modifié."})
 	}))

@@ -50,7 +50,7 @@ var protocolPaths = []string{
 func (s *Server) protocolRoutes() []desk.Route {
 	routes := make([]desk.Route, 0, len(protocolPaths))
 	for _, pattern := range protocolPaths {
-		routes = append(routes, desk.Route{Pattern: pattern, Access: desk.Protocol, Handle: plain(s.Provider)})
+		routes = append(routes, desk.Route{Pattern: pattern, Access: desk.Protocol, Handle: s.protocol(pattern)})
 	}
 	return routes
 }

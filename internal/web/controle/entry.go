@@ -22,6 +22,7 @@ type entryPage struct {
 	Details []page.Item
 	Body    string
 	Leaf    string
+	Pruned  string // why the body is gone, "" while it is there
 	Fault   string // why the entry does not hold, "" when its own parts agree
 }
 
@@ -46,6 +47,10 @@ func (d *Desk) entry(w http.ResponseWriter, r *http.Request) error {
 	p := &entryPage{Layout: v.Layout(title, home), Heading: title, Body: string(row.Body), Leaf: row.Leaf.String()}
 	p.Wide = true
 	rec, fault := sound(row)
+	if row.PrunedBy != 0 {
+		p.Pruned = "Le contenu de cette entrée d’accès a été supprimé au terme de sa durée de conservation (entrée " +
+			strconv.FormatInt(row.PrunedBy, 10) + "). Son empreinte reste dans l’arbre : toutes les preuves tiennent."
+	}
 	p.Fault = fault
 	p.Items = describe(index, rec, v.Zone())
 	for _, key := range slices.Sorted(maps.Keys(rec.Details)) {
@@ -63,6 +68,9 @@ func noEntry() error {
 
 // sound reads the entry from its bytes, and says what does not agree with them.
 func sound(row journal.Row) (journal.Record, string) {
+	if row.PrunedBy != 0 {
+		return row.Copies, ""
+	}
 	rec, err := journal.Parse(row.Body)
 	switch {
 	case err != nil:

@@ -207,7 +207,10 @@ func (d *Desk) table(v desk.Visit, caption string, files []usager.File) page.Tab
 func (d *Desk) row(v desk.Visit, u usager.Usager, m mandat.Mandat) []page.Cell {
 	name, born, state := "Pas encore identifié", "–", m.Status(d.Now())
 	if m.UsagerID != "" {
-		name, born = u.Identite.Display(), page.Birthdate(string(u.Identite.Birthdate))
+		name = u.Name(v.Zone())
+		if !u.Erased() {
+			born = page.Birthdate(string(u.Identite.Birthdate))
+		}
 	}
 	return []page.Cell{
 		{Text: page.Number(m.Number), Href: "/mandats/" + m.ID, Number: true},

@@ -75,6 +75,9 @@ func (d *Desk) nameOf(r *http.Request, m mandat.Mandat) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if file.Usager.Erased() {
+		return file.Usager.Name(desk.Of(r).Zone()), nil
+	}
 	u := file.Usager.Identite
 	return u.Display() + ", naissance : " + page.Birthdate(string(u.Birthdate)), nil
 }

@@ -136,7 +136,7 @@ func (d *Desk) printNotice(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := d.notice(v, m, *end)
-	p.Name = file.Usager.Identite.Display()
+	p.Name = file.Usager.Name(v.Zone())
 	return d.Pages.Render(w, http.StatusOK, "guichet/avis", p)
 }
 

@@ -1,0 +1,45 @@
+package config
+
+import (
+	"strconv"
+	"time"
+)
+
+// The variables of what is kept and of what shows that Relais runs.
+const (
+	varRetentionAcces = "RELAIS_RETENTION_ACCES"
+	varHeartbeat      = "RELAIS_PULSATION"
+	varCoffreKey      = "RELAIS_COFFRE_KEY"
+)
+
+// retentionAcces is in months: the CNIL's 6 to 12, up to 36 with proof of need.
+func (s *source) retentionAcces() int {
+	value := s.get(varRetentionAcces)
+	if value == "" {
+		return 12
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 6 || n > 36 {
+		s.refuse(varRetentionAcces, "n'est pas un nombre de mois entre 6 et 36", "écrivez par exemple 12")
+		return 12
+	}
+	return n
+}
+
+// coffreKey is the file of the vault's master key where it does not stand in
+// the data folder. The file exists: a first start makes the key in that folder.
+func (s *source) coffreKey() string {
+	value := s.get(varCoffreKey)
+	if value != "" && !s.privateFile(varCoffreKey, value) {
+		return ""
+	}
+	return value
+}
+
+// heartbeat is how often an entry says that Relais runs; 0 is never.
+func (s *source) heartbeat() time.Duration {
+	if s.values[varHeartbeat] == "0" {
+		return 0
+	}
+	return s.duration(varHeartbeat, time.Minute, 10*time.Second, time.Hour)
+}

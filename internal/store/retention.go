@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"relais/internal/journal"
+	"relais/internal/mandat"
+	"relais/internal/usager"
+)
+
+// pruneBatch bounds how many bodies go in one transaction and under one entry.
+const pruneBatch = 2000
+
+// Conservation is what the two clocks have let run out, or would.
+type Conservation struct {
+	Access   int64 // access entries whose bodies went
+	Usagers  int64 // usagers erased
+	Archived int64 // mandats whose evidence is archived
+	Disputed int64 // mandats whose deletion a dispute freezes
+	Review   int64 // of these, how many are past their review date
+}
+
+func (r bodyRow) pruned() journal.Record {
+	return journal.Record{Index: r.ID, At: r.TS.time(), Actor: journal.Actor{Type: journal.ActorType(r.ActorType)}, Action: journal.Action(r.Action),
+		Object: journal.Object{Type: r.ObjectType}, Mandat: r.MandatID, StreamSeq: r.StreamSeq, Outcome: journal.Outcome(r.Outcome), PrunedBy: int64(r.PrunedBy)}
+}
+
+// nameAccessActions tells the database's guards which entries may be pruned.
+func (s *Store) nameAccessActions(ctx context.Context) error {
+	return s.write(ctx, func(t *tx) error {
+		for _, a := range journal.AccessActions() {
+			if _, err := t.exec(s.q.accessAction, string(a)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Retain applies both clocks: access entries older than accessMonths lose their
+// bodies, and usagers whose last evidence has run out are erased. What a dispute
+// freezes stays. With dry it only counts. Running it again finds nothing new.
+func (s *Store) Retain(ctx context.Context, accessMonths int, dry bool) (Conservation, error) {
+	now := s.moment()
+	limit := instant(journal.AccessLimit(now, accessMonths))
+	report, err := s.phases(ctx)
+	if err != nil {
+		return report, err
+	}
+	due, err := many[string](ctx, s, s.q.usagersDue, instant(now.AddDate(-mandat.CurrentYears-mandat.ArchiveYears, 0, 0)))
+	if err != nil {
+		return report, err
+	}
+	if dry {
+		report.Usagers = int64(len(due))
+		report.Access, err = one[int64](ctx, s, s.q.pruneCount, limit)
+		return report, err
+	}
+	for {
+		n, err := s.pruneSome(ctx, limit)
+		report.Access += n
+		if err != nil {
+			return report, err
+		}
+		if n < pruneBatch {
+			break
+		}
+	}
+	for _, id := range due {
+		_, _, err := s.EraseUsager(ctx, id, usager.Duree, journal.Systeme(), false)
+		if errors.Is(err, usager.ErrErased) || errors.Is(err, usager.ErrFrozen) || errors.Is(err, usager.ErrRunning) {
+			continue // another instance, or a change since the list was made
+		}
+		if err != nil {
+			return report, fmt.Errorf("effacement: %w", err)
+		}
+		report.Usagers++
+	}
+	if report.Access == 0 {
+		return report, nil
+	}
+	return report, s.engine.scrub(ctx, s)
+}
+
+func (s *Store) phases(ctx context.Context) (Conservation, error) {
+	now := s.moment()
+	row, err := one[struct{ Archived, Disputed, Review int64 }](ctx, s, s.q.phases, instant(now.AddDate(-mandat.CurrentYears, 0, 0)), instant(now))
+	return Conservation{Archived: row.Archived, Disputed: row.Disputed, Review: row.Review}, err
+}
+
+// pruneSome takes the bodies of some access entries away, under one entry that
+// holds a digest of what stays of them.
+func (s *Store) pruneSome(ctx context.Context, limit instant) (int64, error) {
+	var pruned int64
+	err := s.write(ctx, func(t *tx) error {
+		pruned = 0
+		var rows []bodyRow
+		if err := t.list(&rows, s.q.pruneList, limit, pruneBatch); err != nil || len(rows) == 0 {
+			return err
+		}
+		sum := journal.NewPruneSum()
+		for _, r := range rows {
+			sum.Add(r.pruned())
+		}
+		entry, err := t.append(sum.Fact(journal.Systeme()))
+		if err != nil {
+			return err
+		}
+		if pruned, err = t.exec(s.q.prune, entry, []byte{}, limit, pruneBatch); err != nil {
+			return err
+		}
+		if pruned != sum.Count() {
+			return fmt.Errorf("%d entrées vidées au lieu de %d", pruned, sum.Count())
+		}
+		return nil
+	})
+	return pruned, err
+}
+
+// Pruned is how many entries have lost their body.
+func (s *Store) Pruned(ctx context.Context) (int64, error) {
+	return one[int64](ctx, s, s.q.prunedCount)
+}
+
+// Beat writes that Relais runs.
+func (s *Store) Beat(ctx context.Context) error { return s.Append(ctx, journal.Beat()) }
