@@ -26,9 +26,9 @@ func (q *queries) conserve() {
 	q.dossierCount = "SELECT count(*) FROM dossier WHERE usager_id = ?"
 	q.indexCount = "SELECT count(*) FROM usager_index WHERE usager_id = ?"
 	q.dossierDelete = "DELETE FROM dossier WHERE usager_id = ?"
-	q.delegationBlank = "UPDATE delegation SET protocol = NULL WHERE usager_id = ?"
+	q.delegationBlank = "UPDATE delegation SET protocol = NULL WHERE mandat_id IN (SELECT id FROM mandat WHERE usager_id = ?)"
 	q.delegationOfUsager = query("SELECT "+columns("d", delegationRow{})+`, j.stream_seq AS "j.seq", j.leaf AS "j.leaf" FROM delegation d
-		JOIN mandat m ON m.id = d.mandat_id`) + mandatStream + " WHERE d.usager_id = ? AND d.ended_at IS NULL ORDER BY d.id"
+		JOIN mandat m ON m.id = d.mandat_id`) + mandatStream + " WHERE m.usager_id = ? AND d.ended_at IS NULL ORDER BY d.id"
 	const old = "FROM journal WHERE ts < ? AND pruned_by IS NULL AND action IN (SELECT action FROM journal_acces)"
 	q.accessAction = "INSERT INTO journal_acces (action) VALUES (?) ON CONFLICT (action) DO NOTHING"
 	q.pruneList = query("SELECT "+plain(bodyRow{})+" ") + old + " ORDER BY id LIMIT ?"

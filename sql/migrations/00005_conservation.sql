@@ -20,8 +20,6 @@ ALTER TABLE mandat ADD COLUMN disputed_at TIMESTAMPTZ;
 ALTER TABLE mandat ADD COLUMN dispute_reason TEXT NOT NULL DEFAULT '';
 ALTER TABLE mandat ADD COLUMN dispute_review TIMESTAMPTZ;
 
-CREATE INDEX delegation_usager ON delegation (usager_id);
-
 -- The first bytes of keys wrapped by the master key in use, once it was renewed:
 -- an instance that still holds the old one must not make keys nobody can open.
 CREATE TABLE coffre_master (
