@@ -160,6 +160,9 @@ func (d *Desk) accept(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := desk.Of(r)
 	dossier, attested, err := d.evidence(r, m)
+	if errors.Is(err, mandat.ErrState) {
+		return d.signedMeanwhile(w, r, m, err)
+	}
 	if err != nil {
 		return err
 	}
