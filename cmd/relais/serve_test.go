@@ -49,7 +49,8 @@ func newSite(t *testing.T) *site {
 		"userinfo_signed_response_alg":"ES256","relais_profile":"franceconnect"}]`)
 	s.certificate()
 	s.values = map[string]string{
-		"LISTEN": s.listen, "PUBLIC_URL": "https://relais.example", "DATABASE_URL": pgtest.DSN(t), "DATA": data,
+		"PULSATION": "0",
+		"LISTEN":    s.listen, "PUBLIC_URL": "https://relais.example", "DATABASE_URL": pgtest.DSN(t), "DATA": data,
 		"PROCONNECT_ISSUER": "https://127.0.0.1:1/api/v2", "PROCONNECT_CLIENT_ID": "relais", "PROCONNECT_CLIENT_SECRET": secret,
 		"FRANCECONNECT_ISSUER": "https://127.0.0.1:2/api/v2", "FRANCECONNECT_CLIENT_ID": "relais", "FRANCECONNECT_CLIENT_SECRET": secret + "2",
 		"FRANCECONNECT_IDP_ID": "relais-idp", "CLIENTS": filepath.Join(s.dir, "clients.json"),
