@@ -32,7 +32,8 @@ func verbs() []verb {
 		{"migrate", "", "créer ou mettre à jour la base de données", migrate},
 		{"admin", "load FICHIER.json", "habiliter des structures et des agents", admin},
 		{"mandat", "verify NUMÉRO", "vérifier hors ligne la preuve d’un mandat", verifyMandat},
-		{"journal", "verify", "vérifier le journal entier", verifyJournal},
+		{"journal", "VERBE …", "vérifier, exporter, clés ; « relais journal » donne la liste", journalVerb},
+		{"witness", "--name NOM [--data DOSSIER] [--listen ADRESSE] [--url URL] VKEY…", "être témoin du journal d’un autre", witness},
 		{"health", "", "demander à l’instance locale si elle est prête", health},
 		{"version", "", "afficher la version", version},
 	}

@@ -63,6 +63,9 @@ type Config struct {
 	SessionIdle, SessionMax time.Duration
 	// Support is what to tell people who are stuck, or empty (RELAIS_SUPPORT).
 	Support string
+	// Journal says how the journal is signed (RELAIS_JOURNAL_ORIGIN,
+	// RELAIS_JOURNAL_POLICY, RELAIS_TSA_URL).
+	Journal Journal
 	// Sandbox is filled by LoadDemo alone.
 	Sandbox Sandbox
 }
@@ -120,6 +123,9 @@ func (c Config) LogValue() slog.Value {
 		slog.String("theme", c.Theme),
 		slog.Duration("session_idle", c.SessionIdle),
 		slog.Duration("session_max", c.SessionMax),
+		slog.String("journal_origin", c.Journal.Origin),
+		slog.Bool("journal_policy", len(c.Journal.Policy) > 0),
+		slog.Bool("tsa", c.Journal.TSA != ""),
 	)
 }
 

@@ -30,11 +30,13 @@ func LoadDemo(environ []string) (Config, error) {
 }
 
 // LoadStorage reads and checks Data and Database alone, for verbs that work
-// without a server. Other variables are not looked at.
+// without a server, and Journal, whose Origin may be empty. Other variables are
+// not looked at.
 func LoadStorage(environ []string) (Config, error) {
 	s := newSource(environ, false)
 	c := Config{Data: s.data()}
 	c.Database = s.database(c.Data)
+	c.Journal = s.journal()
 	return done(s, c)
 }
 
@@ -61,6 +63,10 @@ func (s *source) load() (Config, error) {
 	c.Theme = s.theme()
 	c.SessionIdle, c.SessionMax = s.sessions()
 	c.Support = s.support()
+	c.Journal = s.journal()
+	if c.Journal.Origin == "" && c.PublicURL != nil {
+		c.Journal.Origin = c.PublicURL.Host
+	}
 	if s.demo {
 		c.Sandbox = Sandbox{s.address(varDemoAgents), s.address(varDemoFC), s.address(varDemoServices)}
 	}

@@ -54,6 +54,9 @@ const (
 	KeysSeen        Action = "cles.seen"
 	JournalSearch   Action = "journal.search"
 	JournalView     Action = "journal.view"
+	JournalExport   Action = "journal.export"
+	JournalEpoch    Action = "journal.epoch"
+	JournalRotate   Action = "journal.rotate"
 )
 
 type label struct {
@@ -99,6 +102,9 @@ var labels = map[Action]label{
 	KeysSeen:        {"Clés du fournisseur d’identité constatées", Evidence},
 	JournalSearch:   {"Recherche dans le journal", Access},
 	JournalView:     {"Entrée du journal consultée", Access},
+	JournalExport:   {"Preuve exportée", Evidence},
+	JournalEpoch:    {"Nouvelle époque du journal", Evidence},
+	JournalRotate:   {"Clé du journal changée", Evidence},
 }
 
 // Label is the action in French, for people.

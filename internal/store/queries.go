@@ -36,6 +36,10 @@ type queries struct {
 	loginByID, loginByCode, delegationLive                    query
 	delegationOpen, delegationForget                          query
 	identityByToken, openUse                                  query
+	leafSpan, leafSpanApart, nodeSpan                         query
+	checkpointInsert, checkpointLast, checkpointAny           query
+	attestationInsert, attestations, attestationLast          query
+	exportMandat, exportPeriod                                query
 }
 
 func newQueries() queries {
@@ -45,5 +49,6 @@ func newQueries() queries {
 	q.mandats()
 	q.usagers()
 	q.delegations()
+	q.proofs()
 	return q
 }

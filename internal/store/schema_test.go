@@ -68,7 +68,7 @@ func TestMigrateTwice(t *testing.T) {
 	onBoth(t, func(h *house) {
 		h.ok(h.Migrate(h.ctx))
 		h.ok(h.Ready(h.ctx))
-		_, err := h.raw("DELETE FROM goose_db_version WHERE version_id = 3")
+		_, err := h.raw("DELETE FROM goose_db_version WHERE version_id = 4")
 		h.ok(err)
 		if err := h.Ready(h.ctx); err == nil {
 			t.Error("ready on an old schema")
