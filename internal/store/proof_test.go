@@ -129,8 +129,10 @@ func BenchmarkProofs(b *testing.B) {
 	head := fill(b, dsn, entries)
 	c := journal.Checkpoint{Size: head.Size, Root: head.Root}
 	for name, prove := range map[string]func(i int64) ([]journal.Hash, error){
-		"inclusion":   func(i int64) ([]journal.Hash, error) { return journal.ProveInclusion(s.Hashes(b.Context()), c.Size, i) },
-		"consistency": func(i int64) ([]journal.Hash, error) { return journal.ProveConsistency(s.Hashes(b.Context()), i+1, c.Size) },
+		"inclusion": func(i int64) ([]journal.Hash, error) { return journal.ProveInclusion(s.Hashes(b.Context()), c.Size, i) },
+		"consistency": func(i int64) ([]journal.Hash, error) {
+			return journal.ProveConsistency(s.Hashes(b.Context()), i+1, c.Size)
+		},
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
