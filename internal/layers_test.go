@@ -102,6 +102,8 @@ func knows(pkg string) []string {
 	case pkg == cmd:
 		all := slices.Concat(nouns, adapters, desks, shared, assets)
 		return append(all, routes, page, desk)
+	case pkg == testkit+"pagecheck":
+		return []string{page, desk, "ui"}
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func TestEvidenceOfOneMandat(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "preuve.zip")
 			w.expect(0, "journal", "export", "--mandat", signed.Number, "--out", out, "--since", kept)
 			w.expect(1, "journal", "export", "--mandat", signed.Number, "--out", out) // never over a file
-			elsewhere := &world{t: t}                                               // no configuration at all
+			elsewhere := &world{t: t}                                                 // no configuration at all
 			said := elsewhere.expect(0, "journal", "verify-evidence", out, "--key", key, "--since", kept)
 			if !strings.Contains(said, "toutes celles du mandat "+signed.Number) || !strings.Contains(said, "rien n’a été réécrit") {
 				t.Errorf("it says %s", said)

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
 	"relais/internal/aidant"
+	"relais/internal/config"
 	"relais/internal/journal"
 	"relais/internal/organisation"
 	"relais/internal/store"
@@ -42,17 +44,11 @@ func admin(ctx context.Context, c call) error {
 	if len(c.args) != 2 || c.args[0] != "load" {
 		return errUsage
 	}
-	raw, err := os.ReadFile(c.args[1])
+	p, err := readPeople(c.args[1])
 	if err != nil {
-		return err
+		return fmt.Errorf("%s : %w", c.args[1], err)
 	}
-	var p people
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&p); err != nil {
-		return fmt.Errorf("%s: %w", c.args[1], err)
-	}
-	return withStore(ctx, c, func(st *store.Store) error {
+	return withStore(ctx, c, func(_ config.Config, st *store.Store) error {
 		added, err := p.admit(ctx, st)
 		if err != nil {
 			return err
@@ -61,6 +57,26 @@ func admin(ctx context.Context, c call) error {
 			added, len(p.Structures)+len(p.Agents)-added)
 		return err
 	})
+}
+
+// readPeople refuses what it does not understand: a misspelt key would let
+// somebody in with less than was meant.
+func readPeople(path string) (people, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return people{}, err
+	}
+	defer file.Close()
+	var p people
+	dec := json.NewDecoder(file)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&p); err != nil {
+		return people{}, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return people{}, errors.New("le fichier contient plus d’un document JSON")
+	}
+	return p, nil
 }
 
 // admit lets in whoever is not there yet and counts them.
@@ -76,7 +92,7 @@ func (p people) admit(ctx context.Context, st *store.Store) (added int, err erro
 			return added, err
 		}
 		if err := st.AdmitOrganisation(ctx, o, operator()); err != nil {
-			return added, fmt.Errorf("structure %s: %w", o.ID, err)
+			return added, fmt.Errorf("structure %s : %w", o.ID, err)
 		}
 		added++
 	}
@@ -92,7 +108,7 @@ func (p people) admit(ctx context.Context, st *store.Store) (added int, err erro
 			return added, err
 		}
 		if err := st.AdmitAidant(ctx, a.aidant(), operator()); err != nil {
-			return added, fmt.Errorf("agent n° %d du fichier: %w", i+1, err)
+			return added, fmt.Errorf("agent n° %d du fichier : %w", i+1, err)
 		}
 		added++
 	}

@@ -130,7 +130,7 @@ func (w *world) storyGive(h *hand) string {
 	id := lastSegment(h.URL())
 	h.press("#confier")
 
-	h.MustSee("C’est à vous", "Nadia Belkacem")
+	h.MustSee("C’est votre tour", "Nadia Belkacem")
 	h.press("#identifier")
 	h.press("#fi-impots")
 	h.press("#usager-perrin")

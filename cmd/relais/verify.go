@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"relais/internal/acte"
@@ -13,10 +12,11 @@ import (
 	"relais/internal/mandat"
 	"relais/internal/store"
 	"relais/internal/usager"
+	"relais/internal/web/redaction"
 )
 
 // withStore runs a verb that reads the database and nothing of the network.
-func withStore(ctx context.Context, c call, do func(*store.Store) error) error {
+func withStore(ctx context.Context, c call, do func(config.Config, *store.Store) error) error {
 	cfg, err := config.LoadStorage(c.environ)
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func withStore(ctx context.Context, c call, do func(*store.Store) error) error {
 		return err
 	}
 	defer st.Close()
-	return do(st)
+	return do(cfg, st)
 }
 
 // verifyJournal re-reads every entry from the first. Exit code 1 and the index
@@ -35,7 +35,7 @@ func verifyJournal(ctx context.Context, c call) error {
 	if len(c.args) != 1 || c.args[0] != "verify" {
 		return errUsage
 	}
-	return withStore(ctx, c, func(st *store.Store) error {
+	return withStore(ctx, c, func(_ config.Config, st *store.Store) error {
 		head, err := st.VerifyJournal(ctx)
 		var finding *journal.Finding
 		if errors.As(err, &finding) {
@@ -56,10 +56,13 @@ func verifyMandat(ctx context.Context, c call) error {
 		return errUsage
 	}
 	number := strings.ToUpper(strings.Join(c.args[1:], ""))
-	return withStore(ctx, c, func(st *store.Store) error {
-		checks, err := checkMandat(ctx, st, number)
+	return withStore(ctx, c, func(cfg config.Config, st *store.Store) error {
+		checks, err := checkMandat(ctx, st, number, cfg.FranceConnectIDP)
 		for _, line := range checks {
 			fmt.Fprintln(c.stdout, "  ✓", line)
+		}
+		if errors.Is(err, mandat.ErrNotFound) {
+			return err
 		}
 		if err != nil {
 			return fmt.Errorf("LA PREUVE NE TIENT PAS : %w", err)
@@ -71,95 +74,136 @@ func verifyMandat(ctx context.Context, c call) error {
 	})
 }
 
-// checkMandat returns what held, up to the first check that did not.
-func checkMandat(ctx context.Context, st *store.Store, number string) (held []string, err error) {
+// checkMandat returns what held, up to the first check that did not. The journal
+// comes first: the other checks lean on what it says. ownIDP is our identifier at
+// FranceConnect, "" when it is not known here.
+func checkMandat(ctx context.Context, st *store.Store, number, ownIDP string) (held []string, err error) {
 	m, err := st.MandatByNumber(ctx, number)
 	if err != nil {
 		return nil, err
 	}
-	dossier, plain, who, err := st.Dossier(ctx, m.ID)
+	head, err := st.VerifyJournal(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	e, err := evidenceOf(ctx, st, m)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := st.MandatEntries(ctx, m.ID)
-	if err != nil {
-		return nil, err
-	}
-	said, err := signedFacts(entries)
-	if err != nil {
-		return nil, err
-	}
-	return checkEvidence(ctx, st, evidence{m, dossier, plain, who, said})
-}
-
-type evidence struct {
-	mandat  mandat.Mandat
-	dossier acte.Dossier
-	plain   []byte
-	who     usager.Usager
-	said    signed
-}
-
-// signed is what the journal says of the signature.
-type signed struct{ identify, sign journal.Record }
-
-func signedFacts(entries []journal.Record) (signed, error) {
-	var s signed
-	for _, e := range entries {
-		if e.Outcome != journal.OK {
-			continue
-		}
-		switch e.Action {
-		case journal.MandatIdentify:
-			s.identify = e
-		case journal.MandatSign:
-			s.sign = e
-		}
-	}
-	if s.sign.ID == "" || s.identify.ID == "" {
-		return s, fmt.Errorf("%w: le journal ne dit pas que ce mandat a été signé", acte.ErrEvidence)
-	}
-	return s, nil
-}
-
-func checkEvidence(ctx context.Context, st *store.Store, e evidence) (held []string, err error) {
-	fail := func(what string) ([]string, error) { return held, fmt.Errorf("%w: %s", acte.ErrEvidence, what) }
-	if acte.KeysDigest(e.plain) != e.said.sign.Details["preuve_sha256"] {
-		return fail("le dossier n’est pas celui que le journal a enregistré à la signature")
-	}
-	held = append(held, "le dossier de preuve est celui enregistré au journal à la signature")
-	attested, err := e.dossier.Verify()
-	if err != nil {
-		return held, err
-	}
-	held = append(held, "FranceConnect a signé la connexion de l’usager, qui porte l’empreinte de ce texte")
-	if e.dossier.Texte.Nonce() != e.said.sign.Details["empreinte"] {
-		return fail("l’empreinte du texte n’est pas celle du journal")
-	}
-	if !attested.Pivot.Same(e.who.Identite) || attested.Sub != e.who.Sub {
-		return fail("l’identité conservée n’est pas celle que FranceConnect a attestée")
-	}
-	held = append(held, "l’identité conservée est celle que FranceConnect a attestée")
-	if _, err := e.dossier.VerifyAidant(); err != nil {
-		return held, err
-	}
-	held = append(held, "l’aidant s’est identifié de nouveau pour ce même texte")
-	for _, p := range []acte.Proof{e.dossier.Usager, e.dossier.Aidant} {
-		before := e.said.sign.Index
-		if p.Issuer == e.dossier.Usager.Issuer {
-			before = e.said.identify.Index
-		}
-		committed, err := st.KeysCommittedBefore(ctx, p.Issuer, acte.KeysDigest(p.JWKS), before)
+	e.ownIDP = ownIDP
+	held = append(held, fmt.Sprintf("le journal est intact (%d entrées)", head.Size))
+	for _, check := range []func(context.Context, *store.Store) (string, error){e.sealed, e.usager, e.aidant, e.keys, e.terms} {
+		line, err := check(ctx, st)
 		if err != nil {
 			return held, err
 		}
-		if !committed {
-			return fail("les clés de " + p.Issuer + " n’avaient pas été constatées au journal avant la signature")
+		held = append(held, line)
+	}
+	return held, nil
+}
+
+// evidence is all that a verification reads.
+type evidence struct {
+	mandat         mandat.Mandat
+	dossier        acte.Dossier
+	plain          []byte
+	who            usager.Usager
+	ownIDP         string
+	identify, sign journal.Record // what the journal says of the signature
+}
+
+func evidenceOf(ctx context.Context, st *store.Store, m mandat.Mandat) (evidence, error) {
+	e := evidence{mandat: m}
+	entries, err := st.MandatEntries(ctx, m.ID)
+	if err != nil {
+		return e, err
+	}
+	for _, entry := range entries {
+		switch {
+		case entry.Outcome != journal.OK:
+		case entry.Action == journal.MandatIdentify:
+			e.identify = entry
+		case entry.Action == journal.MandatSign:
+			e.sign = entry
 		}
 	}
-	held = append(held, "les clés des fournisseurs d’identité avaient été constatées au journal avant la signature")
-	if !slices.ContainsFunc(strings.Split(e.dossier.Texte.Body, "\n"), func(l string) bool { return strings.Contains(l, acte.Group(e.mandat.Number)) }) {
-		return fail("le texte n’est pas celui de ce numéro de mandat")
+	if e.sign.ID == "" || e.identify.ID == "" {
+		return e, broken("le journal ne dit pas que ce mandat a été signé")
 	}
-	return append(held, "le texte signé est celui de ce numéro de mandat"), nil
+	e.dossier, e.plain, e.who, err = st.Dossier(ctx, m.ID)
+	return e, err
+}
+
+func broken(what string) error { return fmt.Errorf("%w : %s", acte.ErrEvidence, what) }
+
+// sealed: the dossier is the one whose digest was written at the signature.
+func (e evidence) sealed(context.Context, *store.Store) (string, error) {
+	if acte.KeysDigest(e.plain) != e.sign.Details["preuve_sha256"] {
+		return "", broken("le dossier n’est pas celui que le journal a enregistré à la signature")
+	}
+	return "le dossier de preuve est celui enregistré au journal à la signature", nil
+}
+
+// usager: the usager's login carries this text, and is of this usager.
+func (e evidence) usager(context.Context, *store.Store) (string, error) {
+	attested, err := e.dossier.Verify()
+	if err != nil {
+		return "", err
+	}
+	if e.dossier.Texte.Nonce() != e.sign.Details["empreinte"] {
+		return "", broken("l’empreinte du texte n’est pas celle du journal")
+	}
+	if !attested.Pivot.Same(e.who.Identite) || attested.Sub != e.who.Sub {
+		return "", broken("l’identité conservée n’est pas celle que FranceConnect a attestée")
+	}
+	if attested.IDP == "" || attested.IDP == e.ownIDP {
+		return "", broken("l’usager a été identifié par Relais lui-même")
+	}
+	return fmt.Sprintf("%s a signé la connexion de l’usager (compte %s), qui porte l’empreinte de ce texte", e.dossier.Usager.Issuer, attested.IDP), nil
+}
+
+// aidant: whoever accepted identified again, for the same text.
+func (e evidence) aidant(_ context.Context, _ *store.Store) (string, error) {
+	if _, err := e.dossier.VerifyAidant(); err != nil {
+		return "", err
+	}
+	if e.sign.Actor.Ref != e.mandat.AcceptedBy {
+		return "", broken("l’aidant qui a accepté n’est pas celui du journal")
+	}
+	return e.dossier.Aidant.Issuer + " a signé la connexion de l’aidant, qui porte l’empreinte du même texte", nil
+}
+
+// keys: the keys that open the tokens were known to the journal beforehand.
+func (e evidence) keys(ctx context.Context, st *store.Store) (string, error) {
+	if e.identify.Details["jwks_sha256"] != acte.KeysDigest(e.dossier.Usager.JWKS) {
+		return "", broken("les clés ne sont pas celles que le journal a enregistrées à l’identification")
+	}
+	for _, p := range []struct {
+		proof  acte.Proof
+		before int64
+	}{{e.dossier.Usager, e.identify.Index}, {e.dossier.Aidant, e.sign.Index}} {
+		committed, err := st.KeysCommittedBefore(ctx, p.proof.Issuer, acte.KeysDigest(p.proof.JWKS), p.before)
+		if err != nil {
+			return "", err
+		}
+		if !committed {
+			return "", broken("les clés de " + p.proof.Issuer + " n’avaient pas été constatées au journal avant la connexion")
+		}
+	}
+	return "les clés des fournisseurs d’identité avaient été constatées au journal avant les connexions", nil
+}
+
+// terms: what the database lets the structure do is what the text says.
+func (e evidence) terms(ctx context.Context, st *store.Store) (string, error) {
+	o, err := st.Organisation(ctx, e.mandat.OrganisationID)
+	if err != nil {
+		return "", err
+	}
+	if title, _, _ := strings.Cut(e.dossier.Texte.Body, "\n"); !strings.HasSuffix(title, acte.Group(e.mandat.Number)) {
+		return "", broken("le texte n’est pas celui de ce numéro de mandat")
+	}
+	if !e.dossier.Texte.Grants(redaction.Sections(e.mandat), e.mandat.EndsAt.In(o.Location())) {
+		return "", broken("les domaines, les démarches ou la fin en base ne sont pas ceux du texte signé")
+	}
+	return "le numéro, les domaines, les démarches et la fin sont ceux du texte signé", nil
 }

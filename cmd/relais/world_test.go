@@ -36,7 +36,9 @@ type world struct {
 
 // front lets a test take the place of the fictional FranceConnect, or change
 // what it says.
-type front struct{ atomic.Pointer[func(http.Handler) http.Handler] }
+type front struct {
+	atomic.Pointer[func(http.Handler) http.Handler]
+}
 
 // stand puts f before the hub; nil takes it away.
 func (f *front) stand(change func(http.Handler) http.Handler) {

@@ -314,3 +314,33 @@ func TestGroupAndDate(t *testing.T) {
 		}
 	}
 }
+
+// TestGrants: a text is held against domaines, démarches and an end, exactly.
+func TestGrants(t *testing.T) {
+	two := []acte.Section{{Title: "Logement", Demarches: []string{"Demander l’APL"}}, {Title: "Famille", Demarches: []string{"Demander une bourse", "Déclarer une naissance"}}}
+	ends := time.Date(2026, 12, 1, 23, 59, 59, 0, time.UTC)
+	r, err := acte.Open(actes.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := r.Compose(r.Latest(), acte.Content{Number: "BCDFGHJK", Organisation: acte.Party{Name: "CCAS", Address: "1 place", Telephone: "0381000000", SIRET: "1"},
+		Aidants: []string{"Nadia"}, Domaines: two, Date: ends.AddDate(0, 0, -9), EndsAt: ends, Zone: "Paris", Place: "Pontarlier"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !text.Grants(two, ends) {
+		t.Error("the text does not grant what it says")
+	}
+	for name, granted := range map[string]bool{
+		"fewer domaines":  text.Grants(two[:1], ends),
+		"fewer démarches": text.Grants([]acte.Section{two[0], {Title: "Famille", Demarches: two[1].Demarches[:1]}}, ends),
+		"another order":   text.Grants([]acte.Section{two[1], two[0]}, ends),
+		"a later end":     text.Grants(two, ends.AddDate(0, 0, 1)),
+		"an hour later":   text.Grants(two, ends.Add(time.Hour)),
+		"nothing":         text.Grants(nil, ends),
+	} {
+		if granted {
+			t.Errorf("%s: granted", name)
+		}
+	}
+}

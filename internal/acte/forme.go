@@ -22,11 +22,13 @@ func DateFR(t time.Time) string {
 
 var funcs = template.FuncMap{
 	"date":      DateFR,
-	"heure":     func(t time.Time) string { return t.Format("15\u00a0h\u00a004\u00a0min\u00a005\u00a0s") },
+	"heure":     hour,
 	"joint":     enumerate,
 	"groupe":    Group,
 	"telephone": telephone,
 }
+
+func hour(t time.Time) string { return t.Format("15\u00a0h\u00a004\u00a0min\u00a005\u00a0s") }
 
 var frenchNumber = regexp.MustCompile(`^\+(33|262|590|594|596)(\d{9})$`)
 
@@ -106,3 +108,27 @@ func (t Texte) Blocks() []Block {
 	flush()
 	return blocks
 }
+
+// Grants tells whether the text gives exactly these domaines and démarches, in
+// this order, up to this end, which is in the structure's zone: what the
+// database says of a signed mandat, held against what the usager signed.
+func (t Texte) Grants(domaines []Section, endsAt time.Time) bool {
+	_, after, found := strings.Cut(t.Body, "## Pour quoi faire\n")
+	granted, _, closed := strings.Cut(after, "\nLe mandat ne permet aucun acte de disposition")
+	_, list, opened := strings.Cut(granted, ":\n\n")
+	var want strings.Builder
+	for i, d := range domaines {
+		if i > 0 {
+			want.WriteString("\n")
+		}
+		want.WriteString(d.Title + " :\n")
+		for _, one := range d.Demarches {
+			want.WriteString("- " + one + "\n")
+		}
+	}
+	end := "prend fin le " + DateFR(endsAt) + " à " + hour(endsAt) + " ("
+	return found && closed && opened && spaced(list) == spaced(want.String()) && strings.Contains(spaced(t.Body), spaced(end))
+}
+
+// spaced reads unbreakable spaces as spaces.
+func spaced(s string) string { return strings.ReplaceAll(s, "\u00a0", " ") }

@@ -30,11 +30,11 @@ func LoadDemo(environ []string) (Config, error) {
 }
 
 // LoadStorage reads and checks Data and Database alone, for verbs that work
-// without a server, and Journal, whose Origin may be empty. Other variables are
-// not looked at.
+// without a server, and Journal, whose Origin may be empty. FranceConnectIDP is
+// taken as it is where it is set; other variables are not looked at.
 func LoadStorage(environ []string) (Config, error) {
 	s := newSource(environ, false)
-	c := Config{Data: s.data()}
+	c := Config{Data: s.data(), FranceConnectIDP: s.values[varIDP]}
 	c.Database = s.database(c.Data)
 	c.Journal = s.journal()
 	return done(s, c)

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 )
 
 //go:embed catalogue-2026-11-21.json
@@ -40,12 +41,21 @@ type Catalogue struct {
 	Domaines []Domaine `json:"domaines"`
 }
 
-// Current is the catalogue that new mandats use.
-func Current() Catalogue {
+// current reads the compiled-in file once: every page of a mandat asks for it,
+// and reading it was a tenth of a delegated login's cost.
+var current = sync.OnceValue(func() Catalogue {
 	var c Catalogue
 	if err := json.Unmarshal(catalogue2026, &c); err != nil {
 		panic(fmt.Sprintf("catalogue des domaines: %v", err)) // the file is compiled in: a test proves that it parses
 	}
+	return c
+})
+
+// Current is the catalogue that new mandats use. It is shared: never write into
+// its démarches.
+func Current() Catalogue {
+	c := current()
+	c.Domaines = slices.Clone(c.Domaines)
 	return c
 }
 

@@ -30,7 +30,9 @@ type rule struct {
 
 func family(s string) func(*identite.Pivot) { return func(p *identite.Pivot) { p.FamilyName = s } }
 func given(s string) func(*identite.Pivot)  { return func(p *identite.Pivot) { p.GivenName = s } }
-func usage(s string) func(*identite.Pivot)  { return func(p *identite.Pivot) { p.PreferredUsername = s } }
+func usage(s string) func(*identite.Pivot) {
+	return func(p *identite.Pivot) { p.PreferredUsername = s }
+}
 func gender(s string) func(*identite.Pivot) { return func(p *identite.Pivot) { p.Gender = s } }
 func born(s identite.Birthdate) func(*identite.Pivot) {
 	return func(p *identite.Pivot) { p.Birthdate = s }

@@ -71,7 +71,7 @@ func TestStartUsagerSendsExactlyTheHubsParameters(t *testing.T) {
 
 func TestStartAgentAsksForASecondFactor(t *testing.T) {
 	f := newFake(t)
-	s, err := f.login(t).StartAgent(t.Context(), login.StartAgent{ReturnTo: "/mandats?page=2", Force: true, Hint: "a@example.fr"})
+	s, err := f.login(t).StartAgent(t.Context(), login.StartAgent{ReturnTo: "/mandats?page=2", Force: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestStartAgentAsksForASecondFactor(t *testing.T) {
 	if _, asked := claims.IDToken["amr"]; acr == nil || !acr.Essential || !slices.Contains(acr.Values, "eidas1-mfa") || slices.Contains(acr.Values, "eidas1") || !asked {
 		t.Errorf("claims = %s", q.Get("claims"))
 	}
-	if q.Get("prompt") != "login" || q.Get("login_hint") != "a@example.fr" || q.Get("code_challenge_method") != "S256" || len(q.Get("nonce")) < 32 {
+	if q.Get("prompt") != "login" || q.Has("login_hint") || q.Get("code_challenge_method") != "S256" || len(q.Get("nonce")) < 32 {
 		t.Errorf("query = %v", q)
 	}
 	if s.State.ReturnTo != "/mandats?page=2" || s.State.Bound {
@@ -216,7 +216,7 @@ func TestKeysThatChange(t *testing.T) {
 	}
 	f.key, f.kid = newKey(t), "cle-2"
 	u, err := l.FinishUsager(t.Context(), s.State, f.callback(s.State))
-	if !errors.Is(err, login.ErrKeysChanged) || u.Attested.Sub != "" || len(u.Proof.JWKS) == 0 || acte.KeysDigest(u.Proof.JWKS) == s.State.Keys {
+	if !errors.Is(err, login.ErrKeysChanged) || u.LogoutHint == "" || u.Attested.Sub != "" || len(u.Proof.JWKS) == 0 || acte.KeysDigest(u.Proof.JWKS) == s.State.Keys {
 		t.Errorf("usager: %v, %+v", err, u)
 	}
 	if got, err := l.FinishAgent(t.Context(), a.State, f.callback(a.State)); err != nil || got.KeysDigest == a.State.Keys {

@@ -19,13 +19,14 @@ type StartAgent struct {
 	Force    bool   // prompt=login: the agent identifies again, whatever session they have
 	Nonce    string // "" for a random one; the digest of a text for the acceptance of a mandat
 	Salt     []byte // under that digest; comes back in Agent.Proof
-	Hint     string // e-mail, so that the agent types less
 	MandatID string // comes back in Pending
 }
 
 var noncePattern = regexp.MustCompile(`^[0-9A-Za-z]{32,128}$`)
 
 // StartAgent begins an agent's login at ProConnect, asking for a second factor.
+// It sends no login_hint: the agent's e-mail would stand in an address, and stay
+// in the history of a browser that may be in an usager's hands.
 // Error: ErrDown.
 func (l *Login) StartAgent(ctx context.Context, ask StartAgent) (Start, error) {
 	p := Pending{ReturnTo: localPath(ask.ReturnTo), MandatID: ask.MandatID, Nonce: ask.Nonce, Salt: ask.Salt, Force: ask.Force}
@@ -39,9 +40,6 @@ func (l *Login) StartAgent(ctx context.Context, ask StartAgent) (Start, error) {
 	params := []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("claims", string(claims))}
 	if ask.Force {
 		params = append(params, oauth2.SetAuthURLParam("prompt", "login"))
-	}
-	if ask.Hint != "" {
-		params = append(params, oauth2.SetAuthURLParam("login_hint", ask.Hint))
 	}
 	return l.agents.start(ctx, p, params)
 }

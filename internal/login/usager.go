@@ -37,12 +37,15 @@ var levels = []string{"eidas1", "eidas2", "eidas3"}
 // delivers a partial one as a presumed one.
 //
 // Errors: those of [Login.FinishAgent]; ErrKeysChanged comes with the new keys
-// in Usager.Proof and nothing else: the caller commits them and starts again.
+// in Usager.Proof: the caller commits them and starts again. LogoutHint is there
+// beside any error that comes after FranceConnect gave an id_token: whatever is
+// wrong with the answer, the usager is logged in there and has to be logged out.
 func (l *Login) FinishUsager(ctx context.Context, p Pending, q url.Values) (Usager, error) {
 	f, err := l.usagers.run(ctx, p, q)
 	if err != nil {
-		return Usager{Proof: f.newKeys(err)}, err
+		return Usager{Proof: f.newKeys(err), LogoutHint: f.rawIDToken}, err
 	}
+	refused := Usager{LogoutHint: f.rawIDToken}
 	var c struct {
 		Email        string             `json:"email"`
 		IDP          string             `json:"idp_id"`
@@ -50,13 +53,13 @@ func (l *Login) FinishUsager(ctx context.Context, p Pending, q url.Values) (Usag
 		identite.Pivot
 	}
 	if err := json.Unmarshal(f.userinfo, &c); err != nil {
-		return Usager{}, reject("userinfo illisible")
+		return refused, reject("userinfo illisible")
 	}
 	if c.IDP == "" {
-		return Usager{}, reject("idp_id absent")
+		return refused, reject("idp_id absent")
 	}
 	if !slices.Contains(levels, f.login.ACR) {
-		return Usager{}, reject("acr")
+		return refused, reject("acr")
 	}
 	pivot := c.Pivot
 	if c.IDPBirthdate != "" {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // a minimal container has no zone files, and a wrong end of day is a wrong mandat
 	"unicode/utf8"
@@ -96,12 +97,19 @@ func ValidSIRET(s string) bool {
 // Location is the structure's time zone; UTC when it is unknown, which
 // [Organisation.Check] never lets in.
 func (o Organisation) Location() *time.Location {
+	if known, ok := locations.Load(o.Timezone); ok {
+		return known.(*time.Location)
+	}
 	loc, err := time.LoadLocation(o.Timezone)
 	if err != nil {
 		return time.UTC
 	}
+	locations.Store(o.Timezone, loc) // names that exist only: they are few
 	return loc
 }
+
+// locations keeps time zones read from disk, by name: each page asks for one.
+var locations sync.Map
 
 // May tells whether the structure may use a domaine.
 func (o Organisation) May(code string) bool {

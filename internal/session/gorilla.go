@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -42,17 +43,8 @@ func (m *Manager) New(r *http.Request, name string) (*sessions.Session, error) {
 		return s, err
 	}
 	s.ID, s.IsNew = c.Session.Ref, false
-	if len(c.Session.Data) == 0 {
-		return s, nil
-	}
-	plain, err := m.opt.Sealer.RevealShort(dataPurpose(c.Session), string(c.Session.Data))
-	if err != nil {
-		return s, ErrAltered
-	}
-	if err := (securecookie.GobEncoder{}).Deserialize(plain, &s.Values); err != nil {
-		return s, ErrAltered
-	}
-	return s, nil
+	s.Values, err = m.values(c.Session)
+	return s, err
 }
 
 // Save seals the values into the agent's session. It makes no session: only a
@@ -76,16 +68,56 @@ func (m *Manager) Save(r *http.Request, w http.ResponseWriter, s *sessions.Sessi
 		}
 		return nil
 	}
-	plain, err := (securecookie.GobEncoder{}).Serialize(s.Values)
+	return m.save(r.Context(), c.Session, s.Values)
+}
+
+// Keep adds a value to a stored session, for the server alone: a login has no
+// request that carries its new identifier yet.
+func (m *Manager) Keep(ctx context.Context, s aidant.Session, name, value string) error {
+	values, err := m.values(s)
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
-	sealed, err := m.opt.Sealer.SealShort(dataPurpose(c.Session), plain)
+	values[name] = value
+	return m.save(ctx, s, values)
+}
+
+// Kept is a value of a session, "" when there is none.
+func (m *Manager) Kept(s aidant.Session, name string) string {
+	values, err := m.values(s)
+	if err != nil {
+		return "" // sealed for somebody else, or under a vault that is gone
+	}
+	value, _ := values[name].(string)
+	return value
+}
+
+func (m *Manager) values(s aidant.Session) (map[any]any, error) {
+	values := map[any]any{}
+	if len(s.Data) == 0 {
+		return values, nil
+	}
+	plain, err := m.opt.Sealer.RevealShort(dataPurpose(s), string(s.Data))
+	if err != nil {
+		return values, ErrAltered
+	}
+	if err := (securecookie.GobEncoder{}).Deserialize(plain, &values); err != nil {
+		return values, ErrAltered
+	}
+	return values, nil
+}
+
+func (m *Manager) save(ctx context.Context, s aidant.Session, values map[any]any) error {
+	plain, err := (securecookie.GobEncoder{}).Serialize(values)
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
-	c.Session.Data = []byte(sealed)
-	if err := m.opt.Backend.SaveSession(r.Context(), c.Session); err != nil {
+	sealed, err := m.opt.Sealer.SealShort(dataPurpose(s), plain)
+	if err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	s.Data = []byte(sealed)
+	if err := m.opt.Backend.SaveSession(ctx, s); err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
 	return nil

@@ -151,11 +151,22 @@ func TestGorillaStore(t *testing.T) {
 	if s, err = c.Get(request(cookie), c.Name()); err != nil || s.Values["brouillon"] != "valeur-claire" {
 		t.Errorf("read back = %+v, %v", s, err)
 	}
+	if err := c.Keep(t.Context(), c.backend.rows[row.Ref], "jeton", "valeur-secrete"); err != nil {
+		t.Fatal(err)
+	}
+	kept := c.backend.rows[row.Ref]
+	if c.Kept(kept, "jeton") != "valeur-secrete" || c.Kept(kept, "brouillon") != "valeur-claire" || c.Kept(kept, "autre") != "" ||
+		strings.Contains(string(kept.Data), "valeur-secrete") {
+		t.Error("a kept value is lost, or stands clear")
+	}
 	moved := c.backend.rows[row.Ref]
 	moved.AidantID = "a2"
 	c.backend.rows[row.Ref] = moved
 	if _, err = c.Get(request(cookie), c.Name()); !errors.Is(err, session.ErrAltered) {
 		t.Errorf("values in another agent's row: %v", err)
+	}
+	if c.Kept(moved, "jeton") != "" || c.Keep(t.Context(), moved, "jeton", "x") == nil {
+		t.Error("another agent's values were read, or written over")
 	}
 	moved.AidantID = "a1"
 	c.backend.rows[row.Ref] = moved

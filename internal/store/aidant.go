@@ -154,7 +154,8 @@ func (s *Store) Aidants(ctx context.Context, organisationID string) ([]aidant.Ai
 	return out, nil
 }
 
-// ChangeAidant changes an agent. A suspension ends their sessions with it.
+// ChangeAidant changes an agent. A suspension ends their sessions with it, and
+// stops what they have under way at a service.
 func (s *Store) ChangeAidant(ctx context.Context, id string, change func(aidant.Aidant) (aidant.Aidant, journal.Fact, error)) (aidant.Aidant, error) {
 	var out aidant.Aidant
 	err := s.write(ctx, func(t *tx) error {
@@ -176,15 +177,34 @@ func (s *Store) ChangeAidant(ctx context.Context, id string, change func(aidant.
 		if err := t.saveAidant(next, line.Key, entry); err != nil {
 			return err
 		}
-		if next.Suspended() {
-			if _, err := t.exec(s.q.sessionDeleteOf, id); err != nil {
-				return err
-			}
-		}
 		out = next
-		return nil
+		if !next.Suspended() {
+			return nil
+		}
+		if _, err := t.exec(s.q.sessionDeleteOf, id); err != nil {
+			return err
+		}
+		return t.stopUses(id, "agent_suspendu")
 	})
 	return out, err
+}
+
+// stopUses revokes the open uses of an agent, so that neither a code nor a
+// token of theirs is worth anything. They stay open until the hub was left.
+func (t *tx) stopUses(aidantID, reason string) error {
+	open, err := t.logins(t.s.q.delegationOpen, aidantID)
+	if err != nil {
+		return err
+	}
+	for _, l := range open {
+		if !l.RevokedAt.IsZero() {
+			continue
+		}
+		if err := t.saveLogin(l.Revoke(journal.Systeme(), reason, t.now)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) saveAidant(a aidant.Aidant, wrapped []byte, entry int64) error {

@@ -58,6 +58,14 @@ type openLine struct {
 	A autorisationRow `db:"a"`
 }
 
+// useLine is one autorisation of a mandat about to be used, with what stands in
+// the way: the same request answered, or a use for another usager.
+type useLine struct {
+	mandatLine
+	Made  text `db:"made"`
+	Other text `db:"other"`
+}
+
 // errRace means that another transaction redeemed the code in between.
 var errRace = errors.New("code utilisé entre-temps")
 
@@ -83,8 +91,10 @@ func (q *queries) delegations() {
 	q.delegationStop = "UPDATE delegation SET revoked_at = ?, ended_at = ?, journal_id = ? WHERE id = ?"
 	q.delegationRedeem = `UPDATE delegation SET consumed_at = ?, token_hash = ?, token_expires_at = ?, protocol = ?, journal_id = ?
 		WHERE id = ? AND consumed_at IS NULL AND revoked_at IS NULL`
-	q.delegationClash = `SELECT id FROM delegation WHERE id = ? OR (aidant_id = ? AND ended_at IS NULL AND usager_id <> ?)
-		ORDER BY CASE WHEN id = ? THEN 0 ELSE 1 END LIMIT 1`
+	q.mandatUse = query("SELECT "+mandatColumns()+`, j.stream_seq AS "j.seq", j.leaf AS "j.leaf",
+		(SELECT id FROM delegation WHERE id = ?) AS "made", (SELECT id FROM delegation WHERE aidant_id = ? AND ended_at IS NULL
+		AND (usager_id < m.usager_id OR usager_id > m.usager_id) LIMIT 1) AS "other"`+mandatFrom) +
+		mandatStream + " WHERE m.id = ? AND m.organisation_id = ? ORDER BY a.position"
 	q.delegationByCode = bare + " WHERE code_hash = ?"
 	q.delegationByToken = bare + " WHERE token_hash = ?"
 	q.loginByID = login + " WHERE d.id = ?"
@@ -96,7 +106,7 @@ func (q *queries) delegations() {
 		JOIN usager u ON u.id = d.usager_id JOIN coffre_key uk ON uk.subject = 'usager:' || u.id`
 	common := "SELECT " + columns("d", delegationRow{}) + ", " + mandatColumns() + ", " + columns("u", usagerRow{}) + `, uk.wrapped AS "ukey"`
 	q.openUse = query(common + from + people + ` WHERE d.id = (SELECT id FROM delegation WHERE aidant_id = ? AND ended_at IS NULL
-		ORDER BY chosen_at DESC, id LIMIT 1) ORDER BY a.position`)
+		ORDER BY chosen_at DESC, id DESC LIMIT 1) ORDER BY a.position`)
 	q.identityByToken = query(common+", "+columns("i", aidantRow{})+`, ik.wrapped AS "ikey", `+columns("o", organisationRow{})+
 		`, j.stream_seq AS "j.seq", j.leaf AS "j.leaf"`+from+people+` JOIN aidant i ON i.id = d.aidant_id
 		JOIN coffre_key ik ON ik.subject = 'aidant:' || i.id JOIN organisation o ON o.id = d.organisation_id`) +
@@ -109,26 +119,25 @@ func (q *queries) delegations() {
 // mandat.ErrNotFound when the mandat is not the structure's.
 func (s *Store) UseMandat(ctx context.Context, l delegation.Login, use transition) error {
 	return s.write(ctx, func(t *tx) error {
-		found, err := t.lightMandats(s.q.mandatLight, l.MandatID, l.OrganisationID)
-		if err != nil {
+		var lines []useLine
+		if err := t.list(&lines, s.q.mandatUse, l.ID, l.AidantID, l.MandatID, l.OrganisationID); err != nil {
 			return err
 		}
-		if len(found) == 0 {
-			return mandat.ErrNotFound
-		}
-		m := found[0]
-		var clash string
-		err = t.get(&clash, s.q.delegationClash, l.ID, l.AidantID, m.UsagerID, l.ID)
 		switch {
-		case err == nil && clash == l.ID:
+		case len(lines) == 0:
+			return mandat.ErrNotFound
+		case lines[0].Made != "":
 			return delegation.ErrMade
-		case err == nil:
+		case lines[0].Other != "":
 			by := journal.Actor{Type: journal.ActorAidant, Ref: l.AidantID}
 			_, err := t.settle(delegation.Denied(by, l.ClientID, "demarche_ouverte"), delegation.ErrOpen)
 			return err
-		case !errors.Is(err, sql.ErrNoRows):
-			return err
 		}
+		m := lines[0].M.mandat()
+		for _, line := range lines {
+			m.Autorisations = append(m.Autorisations, line.A.autorisation())
+		}
+		t.known(m.ID, lines[0].Stream)
 		_, fact, err := use(m)
 		entry, err := t.settle(fact, err)
 		if err != nil {

@@ -102,16 +102,16 @@ func TestDelegationRefusals(t *testing.T) {
 		if err := redeem("stopped"); !errors.Is(err, delegation.ErrRevoked) {
 			t.Errorf("stopped code = %v", err)
 		}
+		h.pass(time.Hour)
+		if err := redeem("late"); !errors.Is(err, delegation.ErrExpired) {
+			t.Errorf("late code = %v", err)
+		}
 		_, err := h.ChangeAidant(h.ctx, "a-jeanne", func(a aidant.Aidant) (aidant.Aidant, journal.Fact, error) {
 			return habilitation.Suspend(a, journal.Systeme(), h.time())
 		})
 		h.ok(err)
 		if err := show("suspended"); !errors.Is(err, delegation.ErrRevoked) {
 			t.Errorf("identity through a suspended agent = %v", err)
-		}
-		h.pass(time.Hour)
-		if err := redeem("late"); !errors.Is(err, delegation.ErrExpired) {
-			t.Errorf("late code = %v", err)
 		}
 		_, byCode := h.ByCode(h.ctx, "rien")
 		_, byToken := h.ByToken(h.ctx, "rien")
@@ -127,6 +127,21 @@ func TestDelegationRefusals(t *testing.T) {
 
 // TestOneRedemption: 16 parallel redemptions of each of 200 codes, exactly one
 // success each.
+func TestSuspensionStopsUses(t *testing.T) {
+	onBoth(t, func(h *house) {
+		m := h.signed("ccas", martin, "social", "papiers")
+		h.ok(h.choose(m, "r1", "social"))
+		_, err := h.ChangeAidant(h.ctx, "a-jeanne", func(a aidant.Aidant) (aidant.Aidant, journal.Fact, error) {
+			return habilitation.Suspend(a, journal.Actor{Type: journal.ActorAidant, Ref: "a-chef"}, h.time())
+		})
+		h.ok(err)
+		h.expect(journal.DelegationStop, journal.OK)
+		if err := h.Redeem(h.ctx, delegation.Hash("code-r1"), h.token("r1")); !errors.Is(err, delegation.ErrRevoked) {
+			t.Errorf("the code of a suspended agent = %v, want ErrRevoked", err)
+		}
+	})
+}
+
 func TestOneRedemption(t *testing.T) {
 	onBoth(t, func(h *house) {
 		m := h.signed("ccas", martin, "social")

@@ -108,16 +108,38 @@ func (s *Store) DraftDossier(ctx context.Context, organisationID, id string) (ac
 	return held.dossier, nil
 }
 
-// EntrustScreen changes a draft and marks the session as entrusted for it.
+// EntrustScreen changes a draft and marks the session as entrusted for it. One
+// screen at a time is an usager's: a session entrusted for the same draft before
+// is ended, or an usager who identified here could be answered for there.
 func (s *Store) EntrustScreen(ctx context.Context, sessionRef, organisationID, mandatID string, change transition) (mandat.Mandat, error) {
 	var out mandat.Mandat
 	err := s.write(ctx, func(t *tx) (err error) {
 		if out, err = t.changeMandat(organisationID, mandatID, change); err != nil {
 			return err
 		}
-		return t.must(aidant.ErrSession, s.q.sessionEntrust, mandatID, sessionRef, organisationID)
+		if err := t.must(aidant.ErrSession, s.q.sessionEntrust, mandatID, sessionRef, organisationID); err != nil {
+			return err
+		}
+		return t.endRivals(sessionRef, organisationID, mandatID)
 	})
 	return out, err
+}
+
+// endRivals ends the other sessions that are entrusted for a draft.
+func (t *tx) endRivals(sessionRef, organisationID, mandatID string) error {
+	var rivals []sessionRow
+	if err := t.list(&rivals, t.s.q.sessionRivals, mandatID, sessionRef, organisationID); err != nil {
+		return err
+	}
+	for _, old := range rivals {
+		if err := t.must(aidant.ErrSession, t.s.q.sessionDelete, old.Ref); err != nil {
+			return err
+		}
+		if _, err := t.append(aidant.Aidant{ID: old.AidantID}.SignedOut("ecran_confie_ailleurs")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // TakeBack gives the screen back to the aidant: the session gets a new

@@ -322,6 +322,24 @@ func TestEntrustedSession(t *testing.T) {
 	})
 }
 
+func TestOneScreenAtATime(t *testing.T) {
+	onBoth(t, func(h *house) {
+		m, first := h.entrusted(h.draft("ccas", "social"))
+		second := h.session("s-jeanne", "a-jeanne", "26999901700016")
+		_, err := h.EntrustScreen(h.ctx, second, "ccas", m.ID, func(m mandat.Mandat) (mandat.Mandat, journal.Fact, error) {
+			return m.Entrust(acte.Texte{Version: "v", Body: "x", Salt: acte.NewSalt()}, nil, m.EndsAt, by, h.time())
+		})
+		h.ok(err)
+		if _, _, _, err := h.Session(h.ctx, first); !errors.Is(err, aidant.ErrSession) {
+			t.Errorf("the screen entrusted before = %v, want ErrSession", err)
+		}
+		h.expect(journal.SessionClose, journal.OK)
+		s, _, _, err := h.Session(h.ctx, second)
+		h.ok(err)
+		same(t, "entrusted for", s.Entrusted, m.ID)
+	})
+}
+
 func TestListOfMandats(t *testing.T) {
 	onBoth(t, func(h *house) {
 		var ids []string

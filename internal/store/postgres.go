@@ -43,7 +43,8 @@ func openPostgres(ctx context.Context, s *Store) error {
 	if err := checkSettings(ctx, writers); err != nil {
 		return errors.Join(err, writers.Close(), readers.Close())
 	}
-	s.read = newReader(readers, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	s.read = newReader(readers, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		func(q query) string { return readers.Rebind(string(q)) })
 	s.engine = &postgres{s: s, db: writers}
 	return nil
 }

@@ -18,7 +18,7 @@ type queries struct {
 	sessionInsert, sessionUpdate                              query
 	sessionByRef, sessionOf                                   query
 	sessionPlain, sessionTouch, sessionEntrust, sessionDelete query
-	sessionDeleteOf, sessionDeleteOld                         query
+	sessionDeleteOf, sessionDeleteOld, sessionRivals          query
 	mandatInsert, mandatUpdate, mandatLight                   query
 	mandatFull, mandatNumber, mandatActive                    query
 	mandatOld, mandatExpired                                  query
@@ -31,7 +31,7 @@ type queries struct {
 	usagerFile, usagerRecent, usagerSearch, mandatFile        query
 	usagerIndexInsert, usagerIndexDelete                      query
 	delegationInsert, delegationStop                          query
-	delegationRedeem, delegationClash                         query
+	delegationRedeem, mandatUse                               query
 	delegationByCode, delegationByToken                       query
 	loginByID, loginByCode, delegationLive                    query
 	delegationOpen, delegationForget                          query

@@ -12,19 +12,30 @@ import (
 // once each.
 type reader struct {
 	db       *sqlx.DB
-	prepared *sync.Map      // query → *sqlx.Stmt
-	snapshot *sql.TxOptions // a transaction that sees one state
+	bind     func(query) string // the text that this engine is given
+	prepared *sync.Map          // query → *sqlx.Stmt
+	snapshot *sql.TxOptions     // a transaction that sees one state
+	quick    bool               // a read is over before it could be cancelled
 }
 
-func newReader(db *sqlx.DB, snapshot *sql.TxOptions) reader {
-	return reader{db: db, prepared: &sync.Map{}, snapshot: snapshot}
+func newReader(db *sqlx.DB, snapshot *sql.TxOptions, bind func(query) string) reader {
+	return reader{db: db, bind: bind, prepared: &sync.Map{}, snapshot: snapshot}
+}
+
+// patience is the context of one read. Watching for cancellation costs two
+// goroutines a statement, more than SQLite's answer itself.
+func (r reader) patience(ctx context.Context) context.Context {
+	if r.quick && ctx.Err() == nil {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
 }
 
 func (r reader) statement(ctx context.Context, q query) (*sqlx.Stmt, error) {
 	if st, ok := r.prepared.Load(q); ok {
 		return st.(*sqlx.Stmt), nil
 	}
-	st, err := r.db.PreparexContext(context.WithoutCancel(ctx), r.db.Rebind(string(q)))
+	st, err := r.db.PreparexContext(context.WithoutCancel(ctx), r.bind(q))
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +62,7 @@ func one[T any](ctx context.Context, s *Store, q query, args ...any) (T, error) 
 		return row, err
 	}
 	s.statements.Add(1)
-	err = st.GetContext(ctx, &row, args...)
+	err = st.GetContext(s.read.patience(ctx), &row, args...)
 	return row, err
 }
 
@@ -63,6 +74,6 @@ func many[T any](ctx context.Context, s *Store, q query, args ...any) ([]T, erro
 	}
 	s.statements.Add(1)
 	var rows []T
-	err = st.SelectContext(ctx, &rows, args...)
+	err = st.SelectContext(s.read.patience(ctx), &rows, args...)
 	return rows, err
 }

@@ -223,7 +223,7 @@ func (w *writer) statement(q query) (*sqlx.Stmt, error) {
 	if st, ok := w.prepared[q]; ok {
 		return st, nil
 	}
-	st, err := w.conn.PreparexContext(context.Background(), string(q))
+	st, err := w.conn.PreparexContext(context.Background(), steady(q))
 	if err != nil {
 		return nil, err
 	}

@@ -7,40 +7,64 @@ import (
 	"strings"
 
 	"relais/internal/aidant"
+	"relais/internal/mandat"
+	"relais/internal/organisation"
+	"relais/internal/usager"
 	"relais/internal/web/desk"
 	"relais/internal/web/page"
 )
 
-// guard runs a route's handler behind its access and turns its error into a page.
+// guard runs a route's handler behind its access and turns its error into a
+// page, which is the visitor's own: it shows who they are, or nothing of the
+// aidant on an entrusted screen.
 func (s *Server) guard(rt desk.Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.admit(rt, w, r); err != nil {
-			s.fail(w, r, err)
+		v, err := s.admit(rt, w, r)
+		if err != nil {
+			if rt.Elsewhere {
+				err = errors.Join(err, s.addUse(&v, r))
+			}
+			s.fail(w, r.WithContext(desk.WithVisit(r.Context(), v)), err)
 		}
 	})
 }
 
-func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) error {
+func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) (desk.Visit, error) {
 	if rt.Access == desk.Protocol {
-		return rt.Handle(w, r)
+		return desk.Visit{}, rt.Handle(w, r)
 	}
 	v, err := s.visit(w, r)
+	if err == nil && !rt.Elsewhere {
+		err = s.addUse(&v, r)
+	}
 	if rt.Access == desk.Public {
-		return s.admitPublic(rt, v, err, w, r)
+		return v, s.admitPublic(rt, v, err, w, r)
 	}
 	if errors.Is(err, aidant.ErrSession) {
-		return s.signInFirst(rt, w, r)
+		return v, s.signInFirst(rt, w, r)
 	}
 	if err != nil {
-		return err
+		return v, err
 	}
 	if err := s.check(rt, v, r); err != nil {
+		return v, err
+	}
+	return v, s.traced(rt, v, r, rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v))))
+}
+
+// traced writes to the journal that a visitor named something that does not
+// exist, or is another structure's: the two look alike. A desk that worded the
+// refusal itself has written it.
+func (s *Server) traced(rt desk.Route, v desk.Visit, r *http.Request, err error) error {
+	if errors.As(err, new(*desk.Problem)) {
 		return err
 	}
-	if err := s.addUse(rt, &v, r); err != nil {
-		return err
+	for _, absent := range []error{mandat.ErrNotFound, usager.ErrNotFound, aidant.ErrNotFound, organisation.ErrNotFound} {
+		if errors.Is(err, absent) {
+			return s.refuse(rt, v, r, "introuvable", err)
+		}
 	}
-	return rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v)))
+	return err
 }
 
 // admitPublic serves a page that needs no visitor. An entrusted screen gets the
@@ -105,20 +129,21 @@ func (s *Server) entrusted(rt desk.Route, v desk.Visit, r *http.Request) error {
 		Next:  page.Link{Href: "/tour", Text: "Revenir à la signature"}})
 }
 
-func (s *Server) refuse(rt desk.Route, v desk.Visit, r *http.Request, reason string, p *desk.Problem) error {
+func (s *Server) refuse(rt desk.Route, v desk.Visit, r *http.Request, reason string, answer error) error {
 	fact := aidant.Refused(v.Aidant.Actor(v.Session.Auth), routeCode(rt.Pattern), reason)
 	if err := s.Recorder.Append(r.Context(), fact); err != nil {
 		return err
 	}
-	return p
+	return answer
 }
 
 // routeCode is a pattern as the journal takes it, without blanks.
 func routeCode(pattern string) string { return strings.ReplaceAll(pattern, " ", ":") }
 
-// addUse puts the open use into the visit, for the banner. Only pages need it.
-func (s *Server) addUse(rt desk.Route, v *desk.Visit, r *http.Request) error {
-	if r.Method != http.MethodGet || v.Session.Entrusted != "" || !v.Aidant.Has(aidant.RoleAidant) {
+// addUse puts the open use into the visit, for the banner: no page, not even a
+// refusal or a form to correct, leaves in doubt for whom the visitor acts.
+func (s *Server) addUse(v *desk.Visit, r *http.Request) error {
+	if v.Session.Entrusted != "" || !v.Aidant.Has(aidant.RoleAidant) {
 		return nil
 	}
 	use, open, err := s.Uses.OpenUse(r.Context(), v.Aidant.ID)
@@ -138,8 +163,12 @@ func (s *Server) signInFirst(rt desk.Route, w http.ResponseWriter, r *http.Reque
 		return nil
 	}
 	s.Sessions.Clear(w)
-	return &desk.Problem{Status: http.StatusForbidden, Title: "Votre session est terminée",
+	p := &desk.Problem{Status: http.StatusForbidden, Title: "Votre session est terminée",
 		Text: "Par sécurité, Relais ferme une session restée sans action, ou fermée ailleurs. Rien n’a été modifié par cette demande.",
 		Do:   []string{"Identifiez-vous de nouveau : ce que vous aviez saisi vous est rendu si ce navigateur le permet.", "Un brouillon de mandat déjà enregistré n’est pas perdu."},
 		Next: page.Link{Href: "/connexion", Text: "S’identifier"}}
+	if rt.Access == desk.Usager {
+		p.Do = append(p.Do, "Si un usager venait de s’identifier à FranceConnect, fermez toutes les fenêtres du navigateur avant la personne suivante.")
+	}
+	return p
 }

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"net/http"
 
+	"relais/internal/acte"
 	"relais/internal/aidant"
 	"relais/internal/delegation"
 	"relais/internal/habilitation"
+	"relais/internal/identite"
 	"relais/internal/journal"
+	"relais/internal/login"
 	"relais/internal/mandat"
 	"relais/internal/organisation"
 	"relais/internal/provider"
@@ -39,6 +42,17 @@ var table = []struct {
 	{delegation.ErrOpen, http.StatusConflict, "Une démarche est déjà ouverte", "Terminez la démarche en cours avant d’agir pour une autre personne."},
 	{habilitation.ErrState, http.StatusConflict, "", ""},
 	{habilitation.ErrSelf, http.StatusForbidden, "On ne décide pas de sa propre habilitation", "Demandez à une autre personne qui en a le droit."},
+	{habilitation.ErrInvalid, http.StatusUnprocessableEntity, "", ""},
+	{journal.ErrNotFound, http.StatusNotFound, "Cette entrée est introuvable", "Le journal n’a pas d’entrée de ce rang."},
+	{identite.ErrInvalid, http.StatusUnprocessableEntity, "Cette identité n’est pas complète", "Une information d’état civil manque ou ne peut pas être lue. Rien n’a été modifié."},
+	{acte.ErrContent, http.StatusConflict, "Le texte du mandat ne peut pas être écrit", "Une information de la structure ou d’un aidant est vide, ou contient un caractère que le texte ne peut pas porter. Rien n’a été modifié."},
+	{mandat.ErrMinor, http.StatusForbidden, "Il faut avoir 18 ans pour donner un mandat", "Rien n’a été modifié."},
+	{mandat.ErrProtected, http.StatusForbidden, "Relais ne peut pas recueillir ce mandat", "Une mesure de protection a été déclarée. Rien n’a été modifié."},
+	{mandat.ErrCircle, http.StatusForbidden, "Choisissez un autre compte", "Relais ne peut pas servir à identifier un usager. Rien n’a été modifié."},
+	{aidant.ErrOther, http.StatusForbidden, "Une autre personne s’est identifiée", "Rien n’a été modifié."},
+	{aidant.ErrSuspended, http.StatusForbidden, "Votre accès à Relais est suspendu", "Demandez au référent de votre structure pourquoi, et jusqu’à quand."},
+	{login.ErrDown, http.StatusServiceUnavailable, "Le service d’identité ne répond pas", "Rien n’a été modifié. Recommencez dans quelques minutes."},
+	{provider.ErrNoEmail, http.StatusConflict, "Le service demande une adresse électronique", "L’usager n’en a pas d’utilisable, et aucune adresse de remplacement n’est réglée. Rien n’a été modifié."},
 	{provider.ErrNoRequest, http.StatusConflict, "Cette connexion n’est plus en attente", "Elle a été commencée dans un autre navigateur, elle a déjà servi, ou elle date de plus de dix minutes."},
 	{aidant.ErrSession, http.StatusForbidden, "Votre session est terminée", "Identifiez-vous de nouveau."},
 	{page.ErrFormTooLarge, http.StatusRequestEntityTooLarge, "", ""},
@@ -50,9 +64,13 @@ var table = []struct {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.errorPage(r, err)
 	v := desk.Of(r)
-	frame := v.Layout(p.Heading, "")
-	p.Layout = frame
-	p.Usager = v.Session.Entrusted != ""
+	p.Layout = v.Layout(p.Heading, "")
+	if v.Session.Entrusted != "" {
+		p.Layout = v.UsagerLayout(p.Heading)
+		if len(p.Links) == 1 && p.Links[0].Href == "/" { // which an entrusted screen does not open
+			p.Links = []page.Link{{Href: "/tour", Text: "Revenir à la signature"}}
+		}
+	}
 	s.Pages.RenderError(w, p)
 }
 

@@ -83,10 +83,16 @@ func (s *Server) logRequest(next http.Handler) http.Handler {
 var operatorPaths = []string{"/livez", "/readyz", "/metrics"}
 
 // fromProxy refuses what did not come through the TLS proxy, where there is one,
-// and hides the figures from what did.
+// and hides the figures from what did. Where Relais has its own TLS, the figures
+// are for this machine.
 func (s *Server) fromProxy(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
 		if len(s.Proxies) == 0 {
+			if s.Secure && r.URL.Path == "/metrics" && (err != nil || !peer.Addr().Unmap().IsLoopback()) {
+				s.fail(w, r, &desk.Problem{Status: http.StatusNotFound})
+				return
+			}
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -99,7 +105,6 @@ func (s *Server) fromProxy(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		peer, err := netip.ParseAddrPort(r.RemoteAddr)
 		trusted := err == nil && slices.ContainsFunc(s.Proxies, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })
 		if !trusted || r.Header.Get("X-Forwarded-Proto") == "http" {
 			s.fail(w, r, &desk.Problem{Status: http.StatusForbidden, Title: "Connexion non chiffrée",

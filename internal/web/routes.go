@@ -1,6 +1,7 @@
 package web
 
 import (
+	"io/fs"
 	"net/http"
 
 	"relais/internal/web/desk"
@@ -9,7 +10,7 @@ import (
 
 // publicRoutes are the pages without a visitor, and what operators' tools ask.
 func (s *Server) publicRoutes() []desk.Route {
-	static := http.StripPrefix("", page.Static(s.Static))
+	static := page.Static(s.Static)
 	routes := []desk.Route{
 		{Pattern: "GET /{$}", Access: desk.Public, Handle: s.home},
 		{Pattern: "GET /aide", Access: desk.Public, Handle: s.public("public/aide", "Aide")},
@@ -23,10 +24,19 @@ func (s *Server) publicRoutes() []desk.Route {
 		{Pattern: "GET /metrics", Access: desk.Protocol, Handle: plain(s.Metrics.handler())},
 	}
 	if s.Theme != nil {
-		theme := http.StripPrefix("/theme/", http.FileServerFS(s.Theme))
-		routes = append(routes, desk.Route{Pattern: "GET /theme/", Access: desk.Protocol, Handle: plain(theme)})
+		routes = append(routes, desk.Route{Pattern: "GET /theme/{file...}", Access: desk.Protocol, Handle: s.theme})
 	}
 	return routes
+}
+
+// theme serves the operator's files, and lists no folder.
+func (s *Server) theme(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("file")
+	if info, err := fs.Stat(s.Theme, name); err != nil || !info.Mode().IsRegular() {
+		return &desk.Problem{Status: http.StatusNotFound}
+	}
+	http.ServeFileFS(w, r, s.Theme, name)
+	return nil
 }
 
 // protocolPaths are the provider's endpoints. Cross-origin protection does not

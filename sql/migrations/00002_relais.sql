@@ -152,4 +152,6 @@ CREATE TABLE delegation (
   journal_id       BIGINT NOT NULL REFERENCES journal (id)
 );
 CREATE INDEX delegation_mandat ON delegation (mandat_id);
-CREATE INDEX delegation_open ON delegation (aidant_id) WHERE ended_at IS NULL;
+-- The latest open use of an aidant, and one for another usager, without a walk.
+CREATE INDEX delegation_open ON delegation (aidant_id, chosen_at, id) WHERE ended_at IS NULL;
+CREATE INDEX delegation_usager ON delegation (aidant_id, usager_id) WHERE ended_at IS NULL;

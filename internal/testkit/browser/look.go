@@ -115,9 +115,22 @@ func (p *Person) NoOverflow() {
 // colours, and cut at the bottom when it must be), making its folder.
 func (p *Person) Screenshot(path string) {
 	p.t.Helper()
+	p.shoot(path, chromedp.FullScreenshot(100))
+}
+
+// ScreenshotEnd is Screenshot of the end of the page only: what the window shows
+// when the person has read down to it.
+func (p *Person) ScreenshotEnd(path string) {
+	p.t.Helper()
+	p.ask("(window.scrollTo(0, document.body.scrollHeight), '')")
+	p.shoot(path, chromedp.CaptureScreenshot())
+}
+
+func (p *Person) shoot(path string, take chromedp.Action[[]byte]) {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	raw, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	raw, err := chromedp.Run(ctx, take)
 	if err != nil {
 		p.fail(fmt.Errorf("screenshot: %w", err))
 	}

@@ -11,6 +11,7 @@ import (
 	"relais/internal/habilitation"
 	"relais/internal/journal"
 	"relais/internal/organisation"
+	"relais/internal/testkit/pagecheck"
 	"relais/internal/web/administration"
 	"relais/internal/web/desk"
 )
@@ -54,25 +55,25 @@ func (h *house) Flash(http.ResponseWriter, string, string) {}
 
 func TestAdministration(t *testing.T) {
 	h := &house{}
-	d := &administration.Desk{Pages: pages(t), Structures: h, Agents: h, Flash: h, Now: time.Now}
+	d := &administration.Desk{Pages: pagecheck.Pages(t), Structures: h, Agents: h, Flash: h, Now: time.Now}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "admin", GivenName: "Anne", UsualName: "Admin", Roles: []aidant.Role{aidant.RoleAdministrateur}},
 		Organisation: organisation.Organisation{ID: "siege", Timezone: "Europe/Paris"}}
-	mustShow(t, read(t, d.Routes(), v, "GET", "/administration", nil, 200), "Aucune structure")
+	pagecheck.MustShow(t, pagecheck.Read(t, d.Routes(), v, "GET", "/administration", nil, 200), "Aucune structure")
 	h.structures = []organisation.Organisation{{ID: "o1", Name: "Mairie <b>", SIRET: "13002526500013", City: "Lyon", Timezone: "Europe/Paris", Domaines: []string{"famille"}},
 		{ID: "o2", Name: "CCAS", Suspended: true}}
 	h.agent = aidant.Aidant{ID: "camille", OrganisationID: "o1", GivenName: "Camille", UsualName: "Durand", Roles: []aidant.Role{aidant.RoleAidant}}
-	mustShow(t, read(t, d.Routes(), v, "GET", "/administration", nil, 200), "Mairie <b>", "130 025 265 00013", "Suspendue")
-	mustShow(t, read(t, d.Routes(), v, "GET", "/administration/structures/o1", nil, 200), "Camille Durand", "/administration/agents/camille")
-	mustShow(t, read(t, d.Routes(), v, "GET", "/administration/structures/o2", nil, 200), "pas encore d’agent")
-	mustShow(t, read(t, d.Routes(), v, "GET", "/administration/agents/camille", nil, 200), "Suspendre Camille Durand")
-	if _, err := serve(t, d.Routes(), v, "GET", "/administration/structures/rien", nil); !errors.Is(err, organisation.ErrNotFound) {
+	pagecheck.MustShow(t, pagecheck.Read(t, d.Routes(), v, "GET", "/administration", nil, 200), "Mairie <b>", "130 025 265 00013", "Suspendue")
+	pagecheck.MustShow(t, pagecheck.Read(t, d.Routes(), v, "GET", "/administration/structures/o1", nil, 200), "Camille Durand", "/administration/agents/camille")
+	pagecheck.MustShow(t, pagecheck.Read(t, d.Routes(), v, "GET", "/administration/structures/o2", nil, 200), "pas encore d’agent")
+	pagecheck.MustShow(t, pagecheck.Read(t, d.Routes(), v, "GET", "/administration/agents/camille", nil, 200), "Suspendre Camille Durand")
+	if _, err := pagecheck.Serve(t, d.Routes(), v, "GET", "/administration/structures/rien", nil); !errors.Is(err, organisation.ErrNotFound) {
 		t.Errorf("unknown structure: %v", err)
 	}
-	if _, err := serve(t, d.Routes(), v, "POST", "/administration/agents/camille/suspendre", nil); err != nil || !h.agent.Suspended() {
+	if _, err := pagecheck.Serve(t, d.Routes(), v, "POST", "/administration/agents/camille/suspendre", nil); err != nil || !h.agent.Suspended() {
 		t.Errorf("suspend: %v", err)
 	}
 	h.agent.ID = "admin"
-	if _, err := serve(t, d.Routes(), v, "POST", "/administration/agents/admin/retablir", nil); !errors.Is(err, habilitation.ErrSelf) {
+	if _, err := pagecheck.Serve(t, d.Routes(), v, "POST", "/administration/agents/admin/retablir", nil); !errors.Is(err, habilitation.ErrSelf) {
 		t.Errorf("oneself: %v", err)
 	}
 }

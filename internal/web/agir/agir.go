@@ -90,7 +90,7 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "GET /agir/{demande}", Access: desk.Aidant, Handle: d.search},
 		{Pattern: "POST /agir/{demande}/recherche", Access: desk.Aidant, Handle: d.ask},
 		{Pattern: "GET /agir/{demande}/mandats/{mandat}", Access: desk.Aidant, Handle: d.confirm},
-		{Pattern: "POST /agir/{demande}", Access: desk.Aidant, Handle: d.choose},
+		{Pattern: "POST /agir/{demande}", Access: desk.Aidant, Handle: d.choose, Elsewhere: true},
 		{Pattern: "POST /agir/{demande}/refuser", Access: desk.Aidant, Handle: d.refuse},
 		{Pattern: "GET /demarche", Access: desk.Aidant, Handle: d.current},
 		{Pattern: "POST /demarche/terminer", Access: desk.Aidant, Handle: d.finish},

@@ -17,6 +17,7 @@ import (
 	"relais/internal/mandat"
 	"relais/internal/organisation"
 	"relais/internal/provider"
+	"relais/internal/testkit/pagecheck"
 	"relais/internal/usager"
 	"relais/internal/web/agir"
 	"relais/internal/web/desk"
@@ -109,11 +110,11 @@ func (h *house) Peek(_ *http.Request, _ string, v any) error {
 // look searches as the page's form does and reads the page it leads to.
 func look(t *testing.T, routes []desk.Route, v desk.Visit, q string) string {
 	t.Helper()
-	w, err := serve(t, routes, v, "POST", "/agir/demande1/recherche", url.Values{"q": {q}})
+	w, err := pagecheck.Serve(t, routes, v, "POST", "/agir/demande1/recherche", url.Values{"q": {q}})
 	if err != nil || w.Code != http.StatusSeeOther || strings.Contains(w.Header().Get("Location"), "?") {
 		t.Fatalf("searching: %d %q %v", w.Code, w.Header().Get("Location"), err)
 	}
-	return read(t, routes, v, "GET", w.Header().Get("Location"), nil, 200)
+	return pagecheck.Read(t, routes, v, "GET", w.Header().Get("Location"), nil, 200)
 }
 
 func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
@@ -128,23 +129,23 @@ func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "camille", GivenName: "Camille", UsualName: "Durand", Roles: []aidant.Role{aidant.RoleAidant}},
 		Session: aidant.Session{Auth: "proconnect:eidas1-mfa"}, Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}}
-	d := &agir.Desk{Pages: pages(t), Provider: h, Mandats: h, Uses: h, Trace: h, Sessions: h, Now: func() time.Time { return now }}
+	d := &agir.Desk{Pages: pagecheck.Pages(t), Provider: h, Mandats: h, Uses: h, Trace: h, Sessions: h, Now: func() time.Time { return now }}
 	return h, d.Routes(), v
 }
 
 func TestSearch(t *testing.T) {
 	h, routes, v := newDesk(t)
-	mustShow(t, read(t, routes, v, "GET", "/agir/demande1", nil, 200), "Caisse <em>", "Famille")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/agir/demande1", nil, 200), "Caisse <em>", "Famille")
 	if len(h.facts) != 0 {
 		t.Error("opening the page was written as a search")
 	}
 	body := look(t, routes, v, "MARTIN 12/03/1948")
-	mustShow(t, body, "Jeanne MARTIN, née le 12 mars 1948", "/agir/demande1/mandats/m1", "jusqu’au 21 décembre 2026", "1 mandat peut servir")
+	pagecheck.MustShow(t, body, "Jeanne MARTIN, née le 12 mars 1948", "/agir/demande1/mandats/m1", "jusqu’au 21 décembre 2026", "1 mandat peut servir")
 	if len(h.facts) != 1 || h.facts[0].Action() != journal.MandatSearch {
 		t.Errorf("trace = %v", h.facts)
 	}
 	nobody := "Personne à proposer"
-	mustShow(t, look(t, routes, v, "dupont"), nobody)
+	pagecheck.MustShow(t, look(t, routes, v, "dupont"), nobody)
 	for name, change := range map[string]func(){
 		"not named":         func() { h.mandat.Aidants = nil },
 		"outside perimeter": func() { h.request.Within = []string{"loisirs"} },
@@ -161,25 +162,37 @@ func TestSearch(t *testing.T) {
 		*h = before
 	}
 	for _, q := range []string{"\x00", "\u202e", strings.Repeat("a", 7<<10), "...", " "} {
-		read(t, routes, v, "POST", "/agir/demande1/recherche", url.Values{"q": {q}}, http.StatusUnprocessableEntity)
+		pagecheck.Read(t, routes, v, "POST", "/agir/demande1/recherche", url.Values{"q": {q}}, http.StatusUnprocessableEntity)
 	}
 }
 
 func TestPartialBirthdate(t *testing.T) {
 	h, routes, v := newDesk(t)
 	h.usager.Identite.Birthdate, h.usager.Identite.Gender = "1948-03-00", "unspecified"
-	mustShow(t, look(t, routes, v, "martin"), "né(e) en mars 1948")
+	pagecheck.MustShow(t, look(t, routes, v, "martin"), "né(e) en mars 1948")
+}
+
+// TestHub: a hub does not say which service it asks for, and neither do we.
+func TestHub(t *testing.T) {
+	h, routes, v := newDesk(t)
+	h.request.Profile, h.request.ClientName = provider.ProfileFranceConnect, "FranceConnect fictif"
+	for _, path := range []string{"/agir/demande1", "/agir/demande1/mandats/m1"} {
+		body := pagecheck.Read(t, routes, v, "GET", path, nil, 200)
+		pagecheck.MustShow(t, body, "Un service public, par FranceConnect fictif, demande")
+		pagecheck.MustHide(t, body, "e service FranceConnect")
+	}
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/agir/demande1/mandats/m1", nil, 200), "ne dit pas à Relais de quel service")
 }
 
 func TestChoice(t *testing.T) {
 	h, routes, v := newDesk(t)
-	body := read(t, routes, v, "GET", "/agir/demande1/mandats/m1", nil, 200)
-	mustShow(t, body, "Vous allez agir pour <strong>Jeanne MARTIN,</strong> née le 12 mars 1948, au service Caisse <em>, domaine «", `id="domaine-famille" name="domaine" value="famille" checked`)
-	mustHide(t, body, "domaine-argent") // outside the perimeter
-	body = read(t, routes, v, "POST", "/agir/demande1", url.Values{"mandat": {"m1"}}, http.StatusUnprocessableEntity)
-	mustShow(t, body, "Choisissez le domaine", "Erreur : Vérifiez avant d’agir")
-	body = read(t, routes, v, "POST", "/agir/demande1", url.Values{"mandat": {"m1"}, "domaine": {"famille"}}, 200)
-	mustShow(t, body, "Vous rejoignez Caisse <em>", "https://hub.example/retour?code=c")
+	body := pagecheck.Read(t, routes, v, "GET", "/agir/demande1/mandats/m1", nil, 200)
+	pagecheck.MustShow(t, body, "Vous allez agir pour <strong>Jeanne MARTIN</strong> née le 12 mars 1948, domaine", "Le service Caisse <em> demande cette identité", "le service, le domaine, vous-même", `id="domaine-famille" name="domaine" value="famille" checked`)
+	pagecheck.MustHide(t, body, "domaine-argent") // outside the perimeter
+	body = pagecheck.Read(t, routes, v, "POST", "/agir/demande1", url.Values{"mandat": {"m1"}}, http.StatusUnprocessableEntity)
+	pagecheck.MustShow(t, body, "Choisissez le domaine", "Erreur : Vérifiez avant d’agir")
+	body = pagecheck.Read(t, routes, v, "POST", "/agir/demande1", url.Values{"mandat": {"m1"}, "domaine": {"famille"}}, 200)
+	pagecheck.MustShow(t, body, "Vous rejoignez Caisse <em>", "https://hub.example/retour?code=c")
 	if h.choice.Domaine != "famille" || h.choice.Usager.ID != "u1" || h.choice.MandatID != "m1" || h.choice.Aidant.ID != "camille" {
 		t.Errorf("choice = %+v", h.choice)
 	}
@@ -211,7 +224,7 @@ func TestRefusedChoices(t *testing.T) {
 	} {
 		h, routes, v := newDesk(t)
 		c.change(h)
-		_, err := serve(t, routes, v, "POST", "/agir/demande1", url.Values{"mandat": {c.mandat}, "domaine": {c.domaine}})
+		_, err := pagecheck.Serve(t, routes, v, "POST", "/agir/demande1", url.Values{"mandat": {c.mandat}, "domaine": {c.domaine}})
 		var p *desk.Problem
 		if !errors.Is(err, c.err) || !errors.As(err, &p) || p.Status != c.status || len(p.Do) == 0 {
 			t.Errorf("%s: %v, want %v with %d", name, err, c.err, c.status)
@@ -230,29 +243,29 @@ func TestRefusedChoices(t *testing.T) {
 
 func TestOpenUse(t *testing.T) {
 	h, routes, v := newDesk(t)
-	mustShow(t, read(t, routes, v, "GET", "/demarche", nil, 200), "Aucune démarche en cours")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/demarche", nil, 200), "Aucune démarche en cours")
 	v.Use = &delegation.Open{Login: delegation.Login{UsagerID: "u1", Domaine: "famille", ChosenAt: now}, Usager: h.usager, Mandat: h.mandat}
-	mustShow(t, read(t, routes, v, "GET", "/demarche", nil, 200), "Jeanne MARTIN, née le 12 mars 1948", "/mandats/m1", "30 minutes")
-	mustShow(t, read(t, routes, v, "GET", "/agir/demande1", nil, 200), "Continuer pour Jeanne MARTIN", "Terminer la démarche en cours")
-	mustShow(t, read(t, routes, v, "GET", "/agir/demande1/mandats/m1", nil, 200), `id="continuer"`)
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/demarche", nil, 200), "Jeanne MARTIN, née le 12 mars 1948", "/mandats/m1", "30 minutes")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/agir/demande1", nil, 200), "Continuer pour Jeanne MARTIN", "Terminer la démarche en cours")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/agir/demande1/mandats/m1", nil, 200), `id="continuer"`)
 	v.Use.Login.UsagerID = "u2"
-	mustHide(t, read(t, routes, v, "GET", "/agir/demande1/mandats/m1", nil, 200), `id="continuer"`)
-	w, err := serve(t, routes, v, "POST", "/demarche/terminer", url.Values{"demande": {"demande1"}})
+	pagecheck.MustHide(t, pagecheck.Read(t, routes, v, "GET", "/agir/demande1/mandats/m1", nil, 200), `id="continuer"`)
+	w, err := pagecheck.Serve(t, routes, v, "POST", "/demarche/terminer", url.Values{"demande": {"demande1"}})
 	if err != nil || w.Header().Get("Location") != "/demarche/terminee?demande=demande1" || h.ended != 1 {
 		t.Errorf("finish: %v %v", w.Header(), err)
 	}
-	w, err = serve(t, routes, v, "POST", "/demarche/terminer", url.Values{"demande": {"//evil.example"}})
+	w, err = pagecheck.Serve(t, routes, v, "POST", "/demarche/terminer", url.Values{"demande": {"//evil.example"}})
 	if err != nil || w.Header().Get("Location") != "/demarche/terminee" {
 		t.Errorf("finish with a foreign address: %v %v", w.Header(), err)
 	}
 	v.Use = nil
-	mustShow(t, read(t, routes, v, "GET", "/demarche/terminee?demande=demande1", nil, 200), "/agir/demande1", "30 minutes")
-	mustHide(t, read(t, routes, v, "GET", "/demarche/terminee", nil, 200), "/agir/")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/demarche/terminee?demande=demande1", nil, 200), "/agir/demande1", "30 minutes")
+	pagecheck.MustHide(t, pagecheck.Read(t, routes, v, "GET", "/demarche/terminee", nil, 200), "/agir/")
 }
 
 func TestRefuse(t *testing.T) {
 	h, routes, v := newDesk(t)
-	mustShow(t, read(t, routes, v, "POST", "/agir/demande1/refuser", nil, 200), "https://hub.example/retour?error=access_denied")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "POST", "/agir/demande1/refuser", nil, 200), "https://hub.example/retour?error=access_denied")
 	if len(h.facts) != 1 || h.facts[0].Action() != journal.DelegationDeny || h.facts[0].Reason() != "refus_aidant" {
 		t.Errorf("facts = %v", h.facts)
 	}

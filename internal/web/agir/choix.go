@@ -22,15 +22,16 @@ const maxForm = 8 << 10
 
 type choicePage struct {
 	page.Layout
-	Form                        page.Form
-	Action, Demande             string
-	Back                        page.Link
-	Service, Name, Born, Number string
-	MandatID, Until             string
-	Single                      string // the only domaine's title, "" when there is a choice
-	Options                     []page.Option
-	Demarches                   []demarches
-	Blocked                     string // for whom a use is open, when it is somebody else
+	Form                      page.Form
+	Action, Demande           string
+	Back                      page.Link
+	Asker, Name, Born, Number string
+	Hub                       bool // a hub asks, for a service that it does not name
+	MandatID, Until           string
+	Single                    string // the only domaine's title, "" when there is a choice
+	Options                   []page.Option
+	Demarches                 []demarches
+	Blocked                   string // for whom a use is open, when it is somebody else
 }
 
 // demarches are what the text lists in one domaine.
@@ -115,8 +116,8 @@ func (d *Desk) confirm(w http.ResponseWriter, r *http.Request) error {
 
 func (d *Desk) choicePage(v desk.Visit, s subject) *choicePage {
 	p := &choicePage{Layout: v.Layout("Vérifiez avant d’agir", section), Action: path(s.req.ID), Demande: s.req.ID,
-		Back:    page.Link{Href: path(s.req.ID), Text: "Choisir une autre personne"},
-		Service: s.req.ClientName, Name: s.usager.Identite.Display(), Born: born(s.usager.Identite),
+		Back:  page.Link{Href: path(s.req.ID), Text: "Choisir une autre personne"},
+		Asker: asker(s.req), Hub: s.req.Profile == provider.ProfileFranceConnect, Name: s.usager.Identite.Display(), Born: born(s.usager.Identite),
 		Number: s.mandat.Number, MandatID: s.mandat.ID, Until: page.Date(s.mandat.EndsAt.In(v.Zone()))}
 	catalogue := domaine.Current()
 	for _, code := range s.codes {

@@ -39,7 +39,7 @@ func titles(codes []string) string {
 	for _, code := range codes {
 		words = append(words, title(catalogue, code))
 	}
-	return strings.Join(words, " ; ")
+	return strings.Join(words, "\u00a0; ")
 }
 
 func title(catalogue domaine.Catalogue, code string) string {
@@ -47,6 +47,15 @@ func title(catalogue domaine.Catalogue, code string) string {
 		return found.Title
 	}
 	return code
+}
+
+// asker words who asks. A hub does not tell which service it asks for: nothing
+// here may pretend to know.
+func asker(req provider.Request) string {
+	if req.Profile == provider.ProfileFranceConnect {
+		return "Un service public, par " + req.ClientName + ","
+	}
+	return "Le service " + req.ClientName
 }
 
 // perimeter is what the service accepts, in words; "" when it declares nothing.
@@ -121,10 +130,10 @@ func noRequest(err error) desk.Problem {
 
 func noEmail(err error, client string) desk.Problem {
 	if client == "" {
-		client = "ce service"
+		client = "FranceConnect"
 	}
 	return desk.Problem{Status: http.StatusForbidden, Cause: err, Title: "Il manque une adresse électronique",
-		Text: "FranceConnect exige une adresse pour ouvrir " + client + ". L’usager n’en a pas confirmé, et Relais n’en invente pas. Rien n’a été transmis au service.",
+		Text: client + " exige une adresse électronique pour ouvrir un service. L’usager n’en a pas confirmé, et Relais n’en invente pas. Rien n’a été transmis au service.",
 		Do: []string{"Si l’usager a une adresse que lui seul lit, il pourra la confirmer en donnant un nouveau mandat.",
 			"L’exploitant de Relais peut aussi fournir une adresse pour les usagers qui n’en ont pas (réglage RELAIS_COURRIEL_ABSENT).",
 			"En attendant, faites la démarche autrement : papier, téléphone ou guichet."},

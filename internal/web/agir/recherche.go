@@ -34,7 +34,7 @@ type searchPage struct {
 	Form      page.Form
 	Action    string
 	Demande   string
-	Service   string
+	Asker     string // who asks, as the subject of a sentence
 	Perimeter string // the domaines the service accepts, in words; "" for all
 	Asked     bool   // something was searched
 	Results   []found
@@ -114,7 +114,7 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Desk) searchPage(v desk.Visit, req provider.Request) *searchPage {
-	p := &searchPage{Layout: v.Layout("Pour qui agissez-vous ?", section), Action: path(req.ID), Demande: req.ID, Service: req.ClientName, Perimeter: perimeter(req)}
+	p := &searchPage{Layout: v.Layout("Pour qui agissez-vous ?", section), Action: path(req.ID), Demande: req.ID, Asker: asker(req), Perimeter: perimeter(req)}
 	p.showOpen(v, req, d.Now())
 	return p
 }

@@ -34,12 +34,10 @@ import (
 	"relais/internal/web/page"
 )
 
-// Names of the sealed cookies; package session puts relais_ in front.
 const (
-	cookieLogin  = "connexion" // a login.Pending, from the start of a login to its callback
-	cookieLogout = "sortie"    // the id_token, for the provider's logout: nothing else reads it
-	loginLife    = 15 * time.Minute
-	logoutLife   = 12 * time.Hour
+	cookieLogin = "connexion" // sealed: a login.Pending, from the start of a login to its callback
+	loginLife   = 15 * time.Minute
+	keptIDToken = "id_token" // in the session, for the provider's logout: nothing else reads it
 )
 
 // Provider is the agents' identity provider.

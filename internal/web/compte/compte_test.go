@@ -17,6 +17,7 @@ import (
 	"relais/internal/login"
 	"relais/internal/organisation"
 	"relais/internal/session"
+	"relais/internal/testkit/pagecheck"
 	"relais/internal/web/compte"
 	"relais/internal/web/desk"
 )
@@ -111,7 +112,11 @@ func (h *house) Session(_ context.Context, ref string) (aidant.Session, aidant.A
 	return s, h.agent, h.org, nil
 }
 
-func (h *house) SaveSession(context.Context, aidant.Session) error     { return nil }
+func (h *house) SaveSession(_ context.Context, s aidant.Session) error {
+	h.sessions[s.Ref] = s
+	return nil
+}
+
 func (h *house) TouchSession(context.Context, string, time.Time) error { return nil }
 func (h *house) SealShort(purpose string, plain []byte) (string, error) {
 	return base64.RawURLEncoding.EncodeToString([]byte(purpose + "|" + string(plain))), nil
@@ -140,7 +145,7 @@ func newSetting(t *testing.T) *setting {
 		agent:  aidant.Aidant{ID: "camille", GivenName: "Camille", UsualName: "Durand", Roles: []aidant.Role{aidant.RoleAidant}},
 		answer: login.Agent{Login: aidant.Login{ACR: "eidas1-mfa"}, IDToken: "jeton", AuthAt: now}}
 	m := session.New(session.Options{Backend: h, Sealer: h, Now: func() time.Time { return now }})
-	d := &compte.Desk{Pages: pages(t), Sessions: m, Provider: h, Accounts: h, Trace: h, Handover: h, Flash: h, Now: func() time.Time { return now }}
+	d := &compte.Desk{Pages: pagecheck.Pages(t), Sessions: m, Provider: h, Accounts: h, Trace: h, Handover: h, Flash: h, Now: func() time.Time { return now }}
 	s, id := m.Fresh(httptest.NewRequest("GET", "/", nil))
 	s.AidantID = h.agent.ID
 	h.sessions[s.Ref] = s
@@ -179,22 +184,22 @@ func problem(t *testing.T, err error, status int, title string) {
 func TestEntrance(t *testing.T) {
 	s := newSetting(t)
 	var nobody desk.Visit
-	body := read(t, s.routes, nobody, "GET", "/connexion?retour=%2Fagir%2Fx%3Fq%3D1", nil, 200)
-	mustShow(t, body, "S’identifier avec votre identité professionnelle", `value="/agir/x?q=1"`, "Un service public attend")
-	w, err := serve(t, s.routes, nobody, "POST", "/connexion", url.Values{"retour": {"/agir/x?q=1"}})
+	body := pagecheck.Read(t, s.routes, nobody, "GET", "/connexion?retour=%2Fagir%2Fx%3Fq%3D1", nil, 200)
+	pagecheck.MustShow(t, body, "S’identifier avec votre identité professionnelle", `value="/agir/x?q=1"`, "Un service public attend")
+	w, err := pagecheck.Serve(t, s.routes, nobody, "POST", "/connexion", url.Values{"retour": {"/agir/x?q=1"}})
 	if err != nil || w.Code != 200 || !strings.Contains(w.Body.String(), "https://agents.example/authorize") || s.asked.ReturnTo != "/agir/x?q=1" {
 		t.Errorf("start: %d %v, asked %+v", w.Code, err, s.asked)
 	}
 	if !strings.Contains(w.Header().Get("Set-Cookie"), "relais_connexion=") {
 		t.Error("the login’s state was not kept")
 	}
-	if _, err := serve(t, s.routes, nobody, "POST", "/connexion", url.Values{"retour": {"/" + strings.Repeat("&", 999)}}); err != nil {
+	if _, err := pagecheck.Serve(t, s.routes, nobody, "POST", "/connexion", url.Values{"retour": {"/" + strings.Repeat("&", 999)}}); err != nil {
 		t.Errorf("a path that does not fit into the cookie: %v", err)
 	}
 	s.start = login.ErrDown
-	_, err = serve(t, s.routes, nobody, "POST", "/connexion", nil)
+	_, err = pagecheck.Serve(t, s.routes, nobody, "POST", "/connexion", nil)
 	problem(t, err, http.StatusServiceUnavailable, "ne répond pas")
-	w, err = serve(t, s.routes, s.visit, "GET", "/connexion", nil)
+	w, err = pagecheck.Serve(t, s.routes, s.visit, "GET", "/connexion", nil)
 	if err != nil || w.Header().Get("Location") != "/guichet" {
 		t.Errorf("an agent who is in already: %v %v", w.Header(), err)
 	}
@@ -224,9 +229,14 @@ func TestSignIn(t *testing.T) {
 		t.Error("the same agent’s use was ended")
 	}
 	cookies := strings.Join(w.Header()["Set-Cookie"], "\n")
-	for _, name := range []string{"relais_session=", "relais_sortie=", "relais_connexion=;"} {
+	for _, name := range []string{"relais_session=", "relais_connexion=;"} {
 		if !strings.Contains(cookies, name) {
 			t.Errorf("no cookie %s in %s", name, cookies)
+		}
+	}
+	for _, kept := range s.sessions {
+		if s.manager.Kept(kept, "id_token") != "jeton" || len(w.Result().Cookies()) != 2 {
+			t.Errorf("the id_token is not in the session, or in a cookie: %s", cookies)
 		}
 	}
 }
@@ -307,50 +317,54 @@ func TestEntrustedScreen(t *testing.T) {
 
 func TestLeave(t *testing.T) {
 	s := newSetting(t)
-	w, err := serve(t, s.routes, s.visit, "POST", "/deconnexion", nil)
-	if err != nil || w.Code != 200 || !strings.Contains(w.Body.String(), "https://agents.example/session/end") {
+	if err := s.manager.Keep(t.Context(), s.visit.Session, "id_token", "jeton"); err != nil {
+		t.Fatal(err)
+	}
+	s.visit.Session = s.sessions[s.visit.Session.Ref]
+	w, err := pagecheck.Serve(t, s.routes, s.visit, "POST", "/deconnexion", nil)
+	if err != nil || w.Code != 200 || !strings.Contains(w.Body.String(), "https://agents.example/session/end?id_token_hint=jeton") {
 		t.Errorf("%d %v", w.Code, err)
 	}
 	if len(s.sessions) != 0 || len(s.uses) != 1 || len(s.facts) != 1 || s.facts[0].Reason() != "volontaire" {
 		t.Errorf("sessions %v, uses %v, facts %v", s.sessions, s.uses, s.facts)
 	}
 	s.logout = login.ErrDown
-	w, err = serve(t, s.routes, s.visit, "POST", "/deconnexion", nil)
+	w, err = pagecheck.Serve(t, s.routes, s.visit, "POST", "/deconnexion", nil)
 	if err != nil || w.Header().Get("Location") != "/deconnexion/retour" {
 		t.Errorf("provider down: %v %v", w.Header(), err)
 	}
-	mustShow(t, read(t, s.routes, desk.Visit{}, "GET", "/deconnexion/retour", nil, 200), "Vous êtes déconnecté")
+	pagecheck.MustShow(t, pagecheck.Read(t, s.routes, desk.Visit{}, "GET", "/deconnexion/retour", nil, 200), "Vous êtes déconnecté")
 }
 
 func TestAccount(t *testing.T) {
 	s := newSetting(t)
-	body := read(t, s.routes, s.visit, "GET", "/compte", nil, 200)
-	mustShow(t, body, "Camille Durand", "Cette session", "pas d’autre session", "21 novembre 2026 à 22 h 00")
+	body := pagecheck.Read(t, s.routes, s.visit, "GET", "/compte", nil, 200)
+	pagecheck.MustShow(t, body, "Camille Durand", "Cette session", "pas d’autre session", "21 novembre 2026 à 22 h 00")
 	other := aidant.Session{Ref: "autre", AidantID: "camille", CreatedAt: now.Add(-time.Hour), SeenAt: now.Add(-time.Minute), Device: "Firefox <x>"}
 	old := aidant.Session{Ref: "vieille", AidantID: "camille", CreatedAt: now.Add(-time.Hour), SeenAt: now.Add(-time.Hour), Device: "Perdu"}
 	s.sessions["autre"], s.sessions["vieille"] = other, old
-	body = read(t, s.routes, s.visit, "GET", "/compte", nil, 200)
-	mustShow(t, body, "Firefox <x>", "/compte/sessions/autre/fermer", "Fermer toutes les autres")
-	mustHide(t, body, "Perdu")
+	body = pagecheck.Read(t, s.routes, s.visit, "GET", "/compte", nil, 200)
+	pagecheck.MustShow(t, body, "Firefox <x>", "/compte/sessions/autre/fermer", "Fermer toutes les autres")
+	pagecheck.MustHide(t, body, "Perdu")
 	for _, ref := range []string{"inconnue", "vieille"} {
-		_, err := serve(t, s.routes, s.visit, "POST", "/compte/sessions/"+ref+"/fermer", nil)
+		_, err := pagecheck.Serve(t, s.routes, s.visit, "POST", "/compte/sessions/"+ref+"/fermer", nil)
 		var p *desk.Problem
 		if !errors.As(err, &p) || p.Status != http.StatusNotFound {
 			t.Errorf("%s: %v", ref, err)
 		}
 	}
-	w, err := serve(t, s.routes, s.visit, "POST", "/compte/sessions/autre/fermer", nil)
+	w, err := pagecheck.Serve(t, s.routes, s.visit, "POST", "/compte/sessions/autre/fermer", nil)
 	if err != nil || w.Code != http.StatusSeeOther || len(s.facts) != 1 || s.facts[0].Action() != journal.SessionRevoke {
 		t.Errorf("end one: %d %v %v", w.Code, err, s.facts)
 	}
 	s.sessions["autre"] = other
-	if _, err := serve(t, s.routes, s.visit, "POST", "/compte/sessions/fermer-les-autres", nil); err != nil {
+	if _, err := pagecheck.Serve(t, s.routes, s.visit, "POST", "/compte/sessions/fermer-les-autres", nil); err != nil {
 		t.Error(err)
 	}
 	if _, here := s.sessions[s.visit.Session.Ref]; !here || len(s.sessions) != 2 { // the old one ends by itself
 		t.Errorf("left: %v", s.sessions)
 	}
-	if w, err := serve(t, s.routes, s.visit, "POST", "/compte/prolonger", nil); err != nil || w.Code != http.StatusNoContent {
+	if w, err := pagecheck.Serve(t, s.routes, s.visit, "POST", "/compte/prolonger", nil); err != nil || w.Code != http.StatusNoContent {
 		t.Errorf("prolong: %d %v", w.Code, err)
 	}
 }

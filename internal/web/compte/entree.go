@@ -121,8 +121,9 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request, pending login.Pend
 	if err := d.replace(r.Context(), old, a); err != nil {
 		return err
 	}
-	if err := d.Sessions.Put(w, cookieLogout, agent.IDToken, logoutLife); err != nil && !errors.Is(err, session.ErrTooLong) {
-		return err // too long: the logout will name our client instead
+	fresh.AidantID = a.ID
+	if err := d.Sessions.Keep(r.Context(), fresh, keptIDToken, agent.IDToken); err != nil {
+		return err
 	}
 	d.Sessions.SetID(w, id)
 	http.Redirect(w, r, destination(pending.ReturnTo, a), http.StatusSeeOther)

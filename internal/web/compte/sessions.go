@@ -26,11 +26,8 @@ func (d *Desk) leave(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d.Sessions.Clear(w)
-	var idToken string
-	if err := d.Sessions.Take(w, r, cookieLogout, &idToken); err != nil {
-		idToken = "" // the provider then asks the agent whether to sign out
-	}
-	to, err := d.Provider.LogoutAgentURL(r.Context(), idToken, rand.Text())
+	// Without the id_token the provider asks the agent whether to sign out.
+	to, err := d.Provider.LogoutAgentURL(r.Context(), d.Sessions.Kept(v.Session, keptIDToken), rand.Text())
 	if errors.Is(err, login.ErrDown) {
 		http.Redirect(w, r, "/deconnexion/retour", http.StatusSeeOther)
 		return nil

@@ -132,10 +132,10 @@ func (d *Desk) trace(ctx context.Context, v desk.Visit, names []string) error {
 // results is the table of entries; the index leads to the entry, the mandat to
 // its timeline.
 func results(caption string, records []journal.Record, zone *time.Location) page.Table {
-	t := page.Table{Caption: caption, Columns: []string{"Entrée", "Date et heure", "Action", "Issue", "Acteur", "Mandat", "Motif"}}
+	t := page.Table{Caption: caption, Hidden: true, Columns: []string{"Entrée", "Date et heure", "Action", "Issue", "Acteur", "Mandat", "Motif"}}
 	for _, rec := range records {
 		index := strconv.FormatInt(rec.Index, 10)
-		t.Rows = append(t.Rows, []page.Cell{{Text: index, Href: entries + index, Number: true}, {Text: moment(rec.At, zone)},
+		t.Rows = append(t.Rows, []page.Cell{{Text: index, Href: entries + index, Number: true}, {Text: moment(rec.At, zone), Number: true},
 			{Text: rec.Action.Label()}, outcome(rec.Outcome), actorCell(rec.Actor), mandatCell(rec.Mandat), {Text: orNone(rec.Reason)}})
 	}
 	return t
@@ -172,7 +172,7 @@ func (d *Desk) timeline(w http.ResponseWriter, r *http.Request) error {
 	for _, rec := range records {
 		counter := strconv.FormatInt(rec.StreamSeq, 10) + "/" + strconv.FormatInt(last, 10)
 		index := strconv.FormatInt(rec.Index, 10)
-		p.Results.Rows = append(p.Results.Rows, []page.Cell{{Text: counter, Number: true}, {Text: moment(rec.At, v.Zone())},
+		p.Results.Rows = append(p.Results.Rows, []page.Cell{{Text: counter, Number: true}, {Text: moment(rec.At, v.Zone()), Number: true},
 			{Text: rec.Action.Label()}, outcome(rec.Outcome), actorCell(rec.Actor), {Text: orNone(rec.Reason)},
 			{Text: "Entrée " + index, Href: entries + index}})
 	}

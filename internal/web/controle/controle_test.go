@@ -11,6 +11,7 @@ import (
 	"relais/internal/journal"
 	"relais/internal/mandat"
 	"relais/internal/organisation"
+	"relais/internal/testkit/pagecheck"
 	"relais/internal/web/controle"
 	"relais/internal/web/desk"
 )
@@ -94,24 +95,24 @@ func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	h := &house{number: "346789BCDFGH"}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "audit", GivenName: "Aude", UsualName: "Iteuse", Roles: []aidant.Role{aidant.RoleAuditeur}},
 		Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}}
-	return h, (&controle.Desk{Pages: pages(t), Journal: h, Numbers: h}).Routes(), v
+	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h}).Routes(), v
 }
 
 func TestList(t *testing.T) {
 	h, routes, v := newDesk(t)
-	mustShow(t, read(t, routes, v, "GET", "/controle", nil, 200), "Aucune entrée", "0 entrées enregistrées")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200), "Aucune entrée", "0 entrées enregistrées")
 	if len(h.facts) != 0 {
 		t.Error("a look without criteria was written")
 	}
 	for seq := range int64(60) {
 		h.add(t, seq+1)
 	}
-	body := read(t, routes, v, "GET", "/controle", nil, 200)
-	mustShow(t, body, "21 novembre 2026 à 10:05:07", "Mandat imprimé", "Agent …23456789", "/controle?avant=10", "/controle/mandats/mandat-un")
-	mustHide(t, body, "Plus récent")
-	mustShow(t, read(t, routes, v, "GET", "/controle?avant=10", nil, 200), "Plus récent")
-	body = read(t, routes, v, "GET", "/controle?mandat=3467+89bc+dfgh&issue=ok&du-jour=1&du-mois=11&du-annee=2026&au-jour=21&au-mois=11&au-annee=2026&acteur=a&action=mandat.print", nil, 200)
-	mustShow(t, body, "Effacer les critères")
+	body := pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200)
+	pagecheck.MustShow(t, body, "21 novembre 2026 à 10:05:07", "Mandat imprimé", "Agent …23456789", "/controle?avant=10", "/controle/mandats/mandat-un")
+	pagecheck.MustHide(t, body, "Plus récent")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle?avant=10", nil, 200), "Plus récent")
+	body = pagecheck.Read(t, routes, v, "GET", "/controle?mandat=3467+89bc+dfgh&issue=ok&du-jour=1&du-mois=11&du-annee=2026&au-jour=21&au-mois=11&au-annee=2026&acteur=a&action=mandat.print", nil, 200)
+	pagecheck.MustShow(t, body, "Effacer les critères")
 	paris, _ := time.LoadLocation("Europe/Paris")
 	want := journal.Filter{From: time.Date(2026, 11, 1, 0, 0, 0, 0, paris), To: time.Date(2026, 11, 22, 0, 0, 0, 0, paris),
 		Actor: "a", Action: journal.MandatPrint, Mandat: "mandat-un", Outcome: journal.OK, Limit: 51}
@@ -125,7 +126,7 @@ func TestList(t *testing.T) {
 	if len(h.facts) != 1 || h.facts[0].Action() != journal.JournalSearch || h.facts[0].Check() != nil {
 		t.Errorf("trace = %v", h.facts)
 	}
-	mustShow(t, read(t, routes, v, "GET", "/controle?mandat=XXXXXXXXXXXX", nil, 200), "Aucune entrée ne répond")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle?mandat=XXXXXXXXXXXX", nil, 200), "Aucune entrée ne répond")
 	if len(h.facts) != 2 {
 		t.Error("a search for an unknown number left no trace")
 	}
@@ -135,8 +136,8 @@ func TestBadCriteria(t *testing.T) {
 	h, routes, v := newDesk(t)
 	for _, query := range []string{"action=inconnue", "issue=peut-etre", "du-jour=31&du-mois=2&du-annee=2026",
 		"du-jour=2&du-mois=1&du-annee=2026&au-jour=1&au-mois=1&au-annee=2026", "acteur=a%00b", "mandat=%E2%80%AEabc"} {
-		body := read(t, routes, v, "GET", "/controle?"+query, nil, http.StatusUnprocessableEntity)
-		mustShow(t, body, "1 réponse à corriger")
+		body := pagecheck.Read(t, routes, v, "GET", "/controle?"+query, nil, http.StatusUnprocessableEntity)
+		pagecheck.MustShow(t, body, "1 réponse à corriger")
 	}
 	if len(h.facts) != 0 {
 		t.Error("a search that was not made was written")
@@ -146,16 +147,16 @@ func TestBadCriteria(t *testing.T) {
 func TestEntry(t *testing.T) {
 	h, routes, v := newDesk(t)
 	h.add(t, 1)
-	body := read(t, routes, v, "GET", "/controle/entrees/0", nil, 200)
-	mustShow(t, body, `"action":"mandat.print"`, h.rows[0].Leaf.String(), "Enregistrée", "agent-0123456789", "document")
-	mustHide(t, body, "modifiée après")
+	body := pagecheck.Read(t, routes, v, "GET", "/controle/entrees/0", nil, 200)
+	pagecheck.MustShow(t, body, `"action":"mandat.print"`, h.rows[0].Leaf.String(), "Enregistrée", "agent-0123456789", "document")
+	pagecheck.MustHide(t, body, "modifiée après")
 	h.rows[0].Leaf[0] ^= 1
-	mustShow(t, read(t, routes, v, "GET", "/controle/entrees/0", nil, 200), "modifiée après son enregistrement")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/entrees/0", nil, 200), "modifiée après son enregistrement")
 	if len(h.facts) != 2 {
 		t.Errorf("%d traces of 2 entries opened", len(h.facts))
 	}
 	for _, index := range []string{"1", "-1", "x", "99999999999999999999"} {
-		_, err := serve(t, routes, v, "GET", "/controle/entrees/"+index, nil)
+		_, err := pagecheck.Serve(t, routes, v, "GET", "/controle/entrees/"+index, nil)
 		var p *desk.Problem
 		if !errors.As(err, &p) || p.Status != http.StatusNotFound {
 			t.Errorf("entry %s: %v", index, err)
@@ -167,10 +168,10 @@ func TestTimeline(t *testing.T) {
 	h, routes, v := newDesk(t)
 	h.add(t, 1)
 	h.add(t, 2)
-	mustShow(t, read(t, routes, v, "GET", "/controle/mandats/mandat-un", nil, 200), "2/2", "sans trou ni répétition")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/mandats/mandat-un", nil, 200), "2/2", "sans trou ni répétition")
 	h.add(t, 4)
-	mustShow(t, read(t, routes, v, "GET", "/controle/mandats/mandat-un", nil, 200), "4/4", "Le compteur a un trou")
-	if _, err := serve(t, routes, v, "GET", "/controle/mandats/autre", nil); !errors.Is(err, mandat.ErrNotFound) {
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/mandats/mandat-un", nil, 200), "4/4", "Le compteur a un trou")
+	if _, err := pagecheck.Serve(t, routes, v, "GET", "/controle/mandats/autre", nil); !errors.Is(err, mandat.ErrNotFound) {
 		t.Errorf("unknown mandat: %v", err)
 	}
 }

@@ -137,7 +137,7 @@ func actorCell(a journal.Actor) page.Cell {
 	if a.Ref == "" || a.Type == journal.ActorSysteme {
 		return page.Cell{Text: actorWord(a.Type)}
 	}
-	return page.Cell{Text: actorWord(a.Type) + " " + short(a.Ref), Href: home + "?acteur=" + url.QueryEscape(a.Ref)}
+	return page.Cell{Text: actorWord(a.Type) + " " + short(a.Ref), Href: home + "?acteur=" + url.QueryEscape(a.Ref), Number: true}
 }
 
 func mandatCell(id string) page.Cell {

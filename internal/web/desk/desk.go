@@ -59,6 +59,9 @@ type Route struct {
 	Pattern string
 	Access  Access
 	Handle  Handler
+	// Elsewhere is a POST that sends the browser to another site: the open use is
+	// read for its error pages only.
+	Elsewhere bool
 }
 
 // Visit is who stands behind a request that passed its access.

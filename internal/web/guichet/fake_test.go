@@ -23,6 +23,7 @@ import (
 	"relais/internal/journal"
 	"relais/internal/mandat"
 	"relais/internal/organisation"
+	"relais/internal/testkit/pagecheck"
 	"relais/internal/usager"
 	"relais/internal/web/desk"
 	"relais/internal/web/guichet"
@@ -31,7 +32,7 @@ import (
 	"relais/ui/actes"
 )
 
-const uhoh = "<em>UHOH</em>"
+const uhoh = pagecheck.Uhoh
 
 var (
 	start = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
@@ -230,7 +231,7 @@ func (c *counter) get(path string, status int) string {
 		c.Fatalf("GET %s: %d, want %d: %.300s", path, w.Code, status, w.Body)
 	}
 	if w.Code == http.StatusOK {
-		checkPage(c.T, path, w.Body.String())
+		pagecheck.Check(c.T, path, w.Body.String())
 	}
 	return w.Body.String()
 }
@@ -246,7 +247,7 @@ func (c *counter) post(path string, form url.Values, status int, to string) stri
 		c.Fatalf("POST %s: %d to %q, want %d to %q: %.400s", path, w.Code, w.Header().Get("Location"), status, to, w.Body)
 	}
 	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") && status != http.StatusSeeOther {
-		checkPage(c.T, path, w.Body.String())
+		pagecheck.Check(c.T, path, w.Body.String())
 	}
 	return w.Body.String()
 }

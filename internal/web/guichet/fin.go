@@ -122,9 +122,13 @@ func (d *Desk) endPost(r *http.Request) (mandat.Mandat, page.Form, error) {
 	return m, form, err
 }
 
-// readPart reads what ends: nothing named for the whole mandat.
+// readPart reads what ends: nothing named for the whole mandat, whose form asks
+// nothing when it has one domaine. A word that the form does not have ends nothing.
 func readPart(form *page.Form, m mandat.Mandat) []string {
-	if form.Get("portee") != "partie" {
+	if form.Get("portee") == "" {
+		return nil
+	}
+	if form.OneOf("portee", "Choisissez tout le mandat, ou certains domaines.", "tout", "partie") != "partie" {
 		return nil
 	}
 	chosen := form.All("domaine")

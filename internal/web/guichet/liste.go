@@ -195,7 +195,7 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request, p *listPage) error
 
 // table words one mandat a row.
 func (d *Desk) table(v desk.Visit, caption string, files []usager.File) page.Table {
-	t := page.Table{Caption: caption, Columns: []string{"Numéro", "Usager", "Naissance", "Domaines", "Jusqu’au", "État"}}
+	t := page.Table{Caption: caption, Hidden: true, Columns: []string{"Numéro", "Usager", "Naissance", "Domaines", "Jusqu’au", "État"}}
 	for _, f := range files {
 		for _, m := range f.Mandats {
 			t.Rows = append(t.Rows, d.row(v, f.Usager, m))
@@ -211,9 +211,9 @@ func (d *Desk) row(v desk.Visit, u usager.Usager, m mandat.Mandat) []page.Cell {
 	}
 	return []page.Cell{
 		{Text: page.Number(m.Number), Href: "/mandats/" + m.ID, Number: true},
-		{Text: name}, {Text: born},
+		{Text: name}, {Text: born, Number: true},
 		{Text: strings.Join(redaction.Titles(m), " ; ")},
-		{Text: page.Date(m.EndsAt.In(v.Zone()))},
+		{Text: page.Date(m.EndsAt.In(v.Zone())), Number: true},
 		{Text: state.Label(), Tag: stateTag(state)},
 	}
 }

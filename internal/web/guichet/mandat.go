@@ -167,7 +167,7 @@ func (d *Desk) part(v desk.Visit, m mandat.Mandat, a mandat.Autorisation) part {
 
 // history words the journal's entries of one mandat, the newest first.
 func history(v desk.Visit, entries []journal.Record, agents []aidant.Aidant) page.Table {
-	t := page.Table{Caption: "Historique, inscrit au journal", Columns: []string{"Entrée", "Quand", "Quoi", "Qui", "Issue"}}
+	t := page.Table{Caption: "Historique, inscrit au journal", Hidden: true, Columns: []string{"Entrée", "Quand", "Quoi", "Qui", "Issue"}}
 	for i := len(entries) - 1; i >= 0; i-- {
 		e := entries[i]
 		issue := page.Cell{Text: "Fait", Tag: "success"}

@@ -26,6 +26,7 @@ import (
 	"relais/internal/login"
 	"relais/internal/mandat"
 	"relais/internal/organisation"
+	"relais/internal/testkit/pagecheck"
 	"relais/internal/web/desk"
 	"relais/internal/web/monespace"
 	"relais/internal/web/page"
@@ -35,7 +36,7 @@ import (
 )
 
 const (
-	uhoh = "<em>UHOH</em>"
+	uhoh = pagecheck.Uhoh
 	id   = "m1"
 )
 
@@ -63,10 +64,11 @@ type screen struct {
 	flashes []string
 	session aidant.Session
 	usager  login.Usager
-	failure error // of FinishUsager
-	down    error // of Keys
-	hubDown error // of LogoutUsagerURL
-	saves   error // of IdentifyUsager
+	failure error  // of FinishUsager
+	left    string // the id_token that comes with the failure, or ""
+	down    error  // of Keys
+	hubDown error  // of LogoutUsagerURL
+	saves   error  // of IdentifyUsager
 	asked   login.StartAgent
 	setID   string
 }
@@ -234,7 +236,7 @@ func (s *screen) StartUsager(_ context.Context, nonce, mandatID string) (login.S
 
 func (s *screen) FinishUsager(context.Context, login.Pending, url.Values) (login.Usager, error) {
 	if s.failure != nil {
-		return login.Usager{Proof: s.usager.Proof}, s.failure
+		return login.Usager{Proof: s.usager.Proof, LogoutHint: s.left}, s.failure
 	}
 	return s.usager, nil
 }
@@ -303,7 +305,7 @@ func (s *screen) ask(r *http.Request, status int, to string) string {
 		s.Fatalf("%s %s: %d to %q, want %d to %q: %.300s", r.Method, r.URL.Path, w.Code, got, status, to, w.Body)
 	}
 	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") && to == "" {
-		checkPage(s.T, r.URL.Path, w.Body.String())
+		pagecheck.Check(s.T, r.URL.Path, w.Body.String())
 		if strings.Contains(w.Body.String(), "camille@") {
 			s.Errorf("%s shows an agent's e-mail", r.URL.Path)
 		}

@@ -72,21 +72,38 @@ func (d *Desk) identified(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
 	var pending login.Pending
 	if err := d.Sessions.Take(w, r, cookieIdentification, &pending); err != nil || pending.MandatID != v.Session.Entrusted {
-		return d.failed(w, r, login.ErrState) // nothing of ours is waiting: nothing changes
+		return d.failed(w, r, login.ErrState, stillOpen) // nothing of ours is waiting: nothing changes
 	}
 	u, err := d.Login.FinishUsager(r.Context(), pending, r.URL.Query())
+	if err == nil {
+		return d.leaveHub(w, r, u.LogoutHint, d.take(r, u))
+	}
+	if failed := d.lost(r, u, err); failed != nil {
+		err = failed
+	}
+	switch {
+	case u.LogoutHint == "" && errors.Is(err, login.ErrCancelled):
+		return d.failed(w, r, err)
+	case u.LogoutHint == "":
+		return d.failed(w, r, err, stillOpen)
+	case reasonOf(err) == unexplained:
+		return d.leaveHub(w, r, u.LogoutHint, d.broken(r, err))
+	}
+	return d.leaveHub(w, r, u.LogoutHint, reasonOf(err))
+}
+
+// stillOpen is what to do when the usager may be logged in at FranceConnect and
+// nothing came back by which to log them out.
+const stillOpen = "Avant la personne suivante, fermez toutes les fenêtres du navigateur : FranceConnect est peut-être resté ouvert."
+
+// lost writes what an identification that failed leaves behind.
+func (d *Desk) lost(r *http.Request, u login.Usager, err error) error {
 	if errors.Is(err, login.ErrKeysChanged) {
 		if err := d.Evidence.CommitKeys(r.Context(), u.Proof.Issuer, acte.KeysDigest(u.Proof.JWKS)); err != nil {
 			return err
 		}
 	}
-	if err != nil {
-		if err := d.forget(r, reasonOf(err)); err != nil {
-			return err
-		}
-		return d.failed(w, r, err)
-	}
-	return d.leaveHub(w, r, u.LogoutHint, d.take(r, u))
+	return d.forget(r, reasonOf(err))
 }
 
 // forget records that an identification came to nothing; the draft stays.
@@ -113,8 +130,11 @@ func reasonOf(err error) string {
 			return r.code
 		}
 	}
-	return "refus_du_fournisseur"
+	return unexplained
 }
+
+// unexplained is the reason of an error that is not one of [reasons].
+const unexplained = "refus_du_fournisseur"
 
 // take keeps who the usager is. It answers with an outcome and not with an error,
 // since the usager is to be logged out of FranceConnect in any case.
@@ -161,7 +181,7 @@ func (d *Desk) broken(r *http.Request, err error) string {
 // exit is what waits in this browser while FranceConnect logs the usager out.
 type exit struct {
 	State   string `json:"state"`
-	Outcome string `json:"outcome"`
+	Outcome string `json:"outcome"`        // an outcome, or the code of a failure
 	Open    bool   `json:"open,omitempty"` // FranceConnect could not be asked to log out
 }
 
@@ -192,9 +212,13 @@ func (d *Desk) loggedOut(w http.ResponseWriter, r *http.Request) error {
 	if e.Open {
 		d.say(w, "warning", "FranceConnect n’a pas pu être fermé. Avant la personne suivante, l’aidant doit fermer toutes les fenêtres du navigateur.")
 	}
-	refused, ok := refusals[e.Outcome]
-	if !ok {
-		return d.next(w, r, nil)
+	if refused, ok := refusals[e.Outcome]; ok {
+		return d.refused(w, r, refused)
 	}
-	return d.refused(w, r, refused)
+	for _, failure := range reasons {
+		if failure.code == e.Outcome {
+			return d.failed(w, r, failure.err)
+		}
+	}
+	return d.next(w, r, nil)
 }

@@ -148,6 +148,20 @@ func TestAlwaysLoggedOut(t *testing.T) {
 	}
 }
 
+func TestLoggedOutAfterAFailure(t *testing.T) {
+	for err, status := range map[error]int{login.ErrSub: 400, login.ErrToken: 400, login.ErrStale: 400, login.ErrKeysChanged: 400,
+		login.ErrDown: 503, errors.New("no database"): 500} {
+		s := newScreen(t)
+		s.failure, s.left = err, "id_token"
+		if body := s.goes(status, ""); !strings.Contains(body, "Recommencer") {
+			t.Errorf("%v: no way to start again", err)
+		}
+		if _, denied := s.outcomes(journal.MandatIdentify); denied != 1 || !s.m.Signature.IdentifiedAt.IsZero() {
+			t.Errorf("%v: %d refusals written", err, denied)
+		}
+	}
+}
+
 func TestFailuresKeepTheDraft(t *testing.T) {
 	for err, status := range map[error]int{login.ErrCancelled: 200, login.ErrExpired: 400, login.ErrDown: 503, login.ErrToken: 400,
 		login.ErrKeysChanged: 400, login.ErrRefused{Code: "invalid_scope"}: 400} {
@@ -156,6 +170,8 @@ func TestFailuresKeepTheDraft(t *testing.T) {
 		s.failure = err
 		if body := s.see("/identification/retour?error=x", status, ""); !strings.Contains(body, "Recommencer") {
 			t.Errorf("%v: no way to start again", err)
+		} else if strings.Contains(body, "fermez toutes les fenêtres") == errors.Is(err, login.ErrCancelled) {
+			t.Errorf("%v: wrong advice on a FranceConnect left open", err)
 		}
 		if _, denied := s.outcomes(journal.MandatIdentify); denied != 1 || s.m.Texte.IsZero() {
 			t.Errorf("%v: %d refusals written", err, denied)
@@ -228,7 +244,7 @@ func TestTakeBack(t *testing.T) {
 	s.confirmed()
 	s.post("/tour/mandat", http.StatusSeeOther, "/tour/fin", "decision", "donner", "empreinte", s.m.Texte.Nonce())
 	p := s.pending()
-	if !s.asked.Force || s.asked.Nonce != acte.Digest(s.asked.Salt, s.m.Texte.Body) || s.asked.Hint != camil.Email {
+	if !s.asked.Force || s.asked.Nonce != acte.Digest(s.asked.Salt, s.m.Texte.Body) {
 		t.Errorf("asked %+v", s.asked)
 	}
 	s.takes(p, "sub-other", "eidas1-mfa", http.StatusForbidden, "")

@@ -71,17 +71,18 @@ func (d *Desk) refused(w http.ResponseWriter, r *http.Request, what refusal) err
 	return d.Pages.Render(w, what.Status, "monespace/refus", &p)
 }
 
-// failed words an error of package login. Any other error is the web's.
-func (d *Desk) failed(w http.ResponseWriter, r *http.Request, err error) error {
+// failed words an error of package login, with what else there is to do. Any
+// other error is the web's.
+func (d *Desk) failed(w http.ResponseWriter, r *http.Request, err error, do ...string) error {
 	status := http.StatusBadRequest
 	switch known := (login.ErrRefused{}); {
 	case errors.Is(err, login.ErrDown):
 		status = http.StatusServiceUnavailable
 	case errors.Is(err, login.ErrCancelled):
 		status = http.StatusOK // the usager's right, and no fault
-	case !errors.As(err, &known) && reasonOf(err) == "refus_du_fournisseur":
+	case !errors.As(err, &known) && reasonOf(err) == unexplained:
 		return err
 	}
 	title, what, todo := login.Explain(err)
-	return d.refused(w, r, refusal{Status: status, Again: true, Title: title, Text: what, Do: []string{todo}})
+	return d.refused(w, r, refusal{Status: status, Again: true, Title: title, Text: what, Do: append([]string{todo}, do...)})
 }

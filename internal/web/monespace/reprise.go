@@ -52,8 +52,7 @@ func (d *Desk) askBack(w http.ResponseWriter, r *http.Request) error {
 	}
 	salt := acte.NewSalt()
 	start, err := d.Login.StartAgent(r.Context(), login.StartAgent{
-		ReturnTo: "/mandats/" + m.ID, Force: true, Nonce: acte.Digest(salt, m.Texte.Body), Salt: salt,
-		Hint: v.Aidant.Email, MandatID: m.ID,
+		ReturnTo: "/mandats/" + m.ID, Force: true, Nonce: acte.Digest(salt, m.Texte.Body), Salt: salt, MandatID: m.ID,
 	})
 	if err != nil {
 		return d.failedBack(err)

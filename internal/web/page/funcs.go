@@ -27,6 +27,7 @@ func funcs(zone *time.Location, assets map[string]string) template.FuncMap {
 		"heure":     func(t time.Time) string { return Hour(local(t)) },
 		"iso":       func(t time.Time) string { return local(t).Format(time.RFC3339) },
 		"numero":    func(v any) (string, error) { return onText(v, Number) },
+		"telephone": func(v any) (string, error) { return onText(v, Telephone) },
 		"siret":     func(v any) (string, error) { return onText(v, Siret) },
 		"birthdate": func(v any) (string, error) { return onText(v, Birthdate) },
 		"jours":     func(n int) string { return plural(n, "jour") },
@@ -113,6 +114,17 @@ func Birthdate(s string) string {
 
 // Number groups a mandat's number by four: « BCDF GHJK ».
 func Number(s string) string { return group(strings.ReplaceAll(s, " ", ""), 4, 4, 4, 4, 4, 4) }
+
+// Telephone writes a French number as it is dialled and read aloud, in pairs:
+// « 01 99 00 01 10 ». Another one stays as it is.
+func Telephone(s string) string {
+	for _, country := range []string{"+33", "+262", "+590", "+594", "+596"} {
+		if national, ok := strings.CutPrefix(s, country); ok && len(national) == 9 {
+			return group("0"+national, 2, 2, 2, 2, 2)
+		}
+	}
+	return s
+}
 
 // Siret groups fourteen digits as they are read aloud: « 130 025 265 00013 ».
 func Siret(s string) string {

@@ -11,6 +11,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -28,8 +29,9 @@ type Options struct {
 
 // Renderer holds every page's parsed templates. It is safe for concurrent use.
 type Renderer struct {
-	pages map[string]*template.Template
-	opts  Options
+	pages   map[string]*template.Template
+	opts    Options
+	buffers *sync.Pool // of *bytes.Buffer: a page outgrows a new one four times
 }
 
 // New parses every template below templates/ of fsys, once. The layout and the
@@ -62,7 +64,7 @@ func New(fsys fs.FS, opts Options) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Renderer{pages: pages, opts: opts}, nil
+	return &Renderer{pages: pages, opts: opts, buffers: &sync.Pool{New: func() any { return new(bytes.Buffer) }}}, nil
 }
 
 // parsePages gives each page a template set of its own, so that every one may
@@ -140,8 +142,10 @@ func (r *Renderer) execute(w http.ResponseWriter, status int, name, entry string
 	if !ok {
 		return fmt.Errorf("page %q: %w", name, ErrUnknownPage)
 	}
-	var body bytes.Buffer
-	if err := set.ExecuteTemplate(&body, entry, data); err != nil {
+	body := r.buffers.Get().(*bytes.Buffer)
+	defer r.buffers.Put(body)
+	body.Reset()
+	if err := set.ExecuteTemplate(body, entry, data); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
 	}
 	header := w.Header()

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -53,9 +54,9 @@ func hashedName(name string, content []byte) string {
 	return strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
 }
 
-// Static serves GET and HEAD of /static/…. A hashed name may be kept for a
-// year; a plain name is revalidated each time. Nothing else of fsys can be
-// reached, and folders are not listed.
+// Static serves GET and HEAD of /static/…, compressed where the browser can read
+// it. A hashed name may be kept for a year; a plain name is revalidated each
+// time. Nothing else of fsys can be reached, and folders are not listed.
 func Static(fsys fs.FS) http.Handler {
 	assets, err := loadAssets(fsys)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,13 +70,37 @@ func Static(fsys fs.FS) http.Handler {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("ETag", found.etag)
 		header.Set("Cache-Control", found.cache)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(found.content))
+		header.Set("Vary", "Accept-Encoding")
+		content := found.content
+		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			header.Set("Content-Encoding", "gzip")
+			header.Set("ETag", strings.TrimSuffix(found.etag, `"`)+`-gzip"`)
+			content = found.packed
+		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 	})
 }
 
 type asset struct {
-	content                  []byte
+	content, packed          []byte // as it is, and in gzip
 	contentType, etag, cache string
+}
+
+// pack compresses what is the same for everybody. Pages are not: they hold what
+// people typed beside what they must not know.
+func pack(content []byte) ([]byte, error) {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(content); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 // loadAssets indexes every file under both its names.
@@ -95,7 +120,11 @@ func loadAssets(fsys fs.FS) (map[string]asset, error) {
 			return nil, err
 		}
 		hashed := strings.TrimPrefix(href, staticPrefix)
-		one := asset{content, contentType, `"` + hashed + `"`, "no-cache"}
+		packed, err := pack(content)
+		if err != nil {
+			return nil, fmt.Errorf("static file %s: %w", name, err)
+		}
+		one := asset{content, packed, contentType, `"` + hashed + `"`, "no-cache"}
 		assets[name] = one
 		one.cache = "public, max-age=31536000, immutable"
 		assets[hashed] = one

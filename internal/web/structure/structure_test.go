@@ -12,6 +12,7 @@ import (
 	"relais/internal/journal"
 	"relais/internal/mandat"
 	"relais/internal/organisation"
+	"relais/internal/testkit/pagecheck"
 	"relais/internal/usager"
 	"relais/internal/web/desk"
 	"relais/internal/web/structure"
@@ -83,35 +84,35 @@ func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	t.Helper()
 	h := &house{agents: []aidant.Aidant{agent("chef", "org", aidant.RoleReferent), agent("camille", "org", aidant.RoleAidant),
 		agent("audit", "org", aidant.RoleAuditeur), agent("ailleurs", "autre", aidant.RoleAidant)}}
-	d := &structure.Desk{Pages: pages(t), Team: h, Mandats: h, Agents: h, Flash: h, Now: func() time.Time { return now }}
+	d := &structure.Desk{Pages: pagecheck.Pages(t), Team: h, Mandats: h, Agents: h, Flash: h, Now: func() time.Time { return now }}
 	v := desk.Visit{Aidant: h.agents[0], Organisation: organisation.Organisation{ID: "org", Name: "Mairie", Timezone: "Europe/Paris"}}
 	return h, d.Routes(), v
 }
 
 func TestTeam(t *testing.T) {
 	h, routes, v := newDesk(t)
-	body := read(t, routes, v, "GET", "/structure", nil, 200)
-	mustShow(t, body, "Prénom camille", "3 agents peuvent ouvrir Relais.", "Aucun mandat ne prend fin")
-	mustHide(t, body, "ailleurs")
+	body := pagecheck.Read(t, routes, v, "GET", "/structure", nil, 200)
+	pagecheck.MustShow(t, body, "Prénom camille", "3 agents peuvent ouvrir Relais.", "Aucun mandat ne prend fin")
+	pagecheck.MustHide(t, body, "ailleurs")
 	soon := mandat.Mandat{ID: "m1", Number: "346789BCDFGH", State: mandat.Actif, EndsAt: now.AddDate(0, 0, 3), Aidants: []string{"camille"},
 		Autorisations: []mandat.Autorisation{{Domaine: "famille"}}}
 	late := soon
 	late.ID, late.Number, late.EndsAt = "m2", "XXXXXXXXXXXX", now.AddDate(0, 3, 0)
 	h.mandats = []mandat.Mandat{late, soon}
-	body = read(t, routes, v, "GET", "/structure", nil, 200)
-	mustShow(t, body, "3467 89BC DFGH", "24 novembre 2026", "2 mandats en cours.")
-	mustHide(t, body, "XXXX XXXX", "/mandats/m1") // a référent who is no aidant cannot open it
+	body = pagecheck.Read(t, routes, v, "GET", "/structure", nil, 200)
+	pagecheck.MustShow(t, body, "3467 89BC DFGH", "24 novembre 2026", "2 mandats en cours.")
+	pagecheck.MustHide(t, body, "XXXX XXXX", "/mandats/m1") // a référent who is no aidant cannot open it
 }
 
 func TestAgentPage(t *testing.T) {
 	_, routes, v := newDesk(t)
-	mustShow(t, read(t, routes, v, "GET", "/structure/agents/camille", nil, 200), "Suspendre Prénom camille")
-	mustShow(t, read(t, routes, v, "GET", "/structure/agents/chef", nil, 200), "votre propre compte")
-	body := read(t, routes, v, "GET", "/structure/agents/audit", nil, 200)
-	mustShow(t, body, "relève d’un administrateur")
-	mustHide(t, body, `id="suspendre"`)
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/structure/agents/camille", nil, 200), "Suspendre Prénom camille")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/structure/agents/chef", nil, 200), "votre propre compte")
+	body := pagecheck.Read(t, routes, v, "GET", "/structure/agents/audit", nil, 200)
+	pagecheck.MustShow(t, body, "relève d’un administrateur")
+	pagecheck.MustHide(t, body, `id="suspendre"`)
 	for _, id := range []string{"ailleurs", "inconnu"} {
-		if _, err := serve(t, routes, v, "GET", "/structure/agents/"+id, nil); !errors.Is(err, aidant.ErrNotFound) {
+		if _, err := pagecheck.Serve(t, routes, v, "GET", "/structure/agents/"+id, nil); !errors.Is(err, aidant.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrNotFound", id, err)
 		}
 	}
@@ -119,14 +120,14 @@ func TestAgentPage(t *testing.T) {
 
 func TestDecisions(t *testing.T) {
 	h, routes, v := newDesk(t)
-	w, err := serve(t, routes, v, "POST", "/structure/agents/camille/suspendre", nil)
+	w, err := pagecheck.Serve(t, routes, v, "POST", "/structure/agents/camille/suspendre", nil)
 	if err != nil || w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/structure/agents/camille" {
 		t.Fatalf("suspend: %d %v", w.Code, err)
 	}
 	if len(h.facts) != 1 || h.facts[0].Action() != journal.AidantSuspend || h.facts[0].Actor().Ref != "chef" {
 		t.Errorf("facts = %v", h.facts)
 	}
-	mustShow(t, read(t, routes, v, "GET", "/structure/agents/camille", nil, 200), "Rétablir Prénom camille", "Suspendu depuis le 21 novembre 2026 à 10 h 00")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/structure/agents/camille", nil, 200), "Rétablir Prénom camille", "Suspendu depuis le 21 novembre 2026 à 10 h 00")
 	for _, refused := range []struct {
 		path   string
 		err    error
@@ -138,7 +139,7 @@ func TestDecisions(t *testing.T) {
 		{"ailleurs/suspendre", aidant.ErrNotFound, 0},
 		{"ailleurs/retablir", aidant.ErrNotFound, 0},
 	} {
-		_, err := serve(t, routes, v, "POST", "/structure/agents/"+refused.path, nil)
+		_, err := pagecheck.Serve(t, routes, v, "POST", "/structure/agents/"+refused.path, nil)
 		var problem *desk.Problem
 		if refused.err != nil && !errors.Is(err, refused.err) {
 			t.Errorf("%s: %v, want %v", refused.path, err, refused.err)
@@ -150,7 +151,7 @@ func TestDecisions(t *testing.T) {
 	if h.agents[2].Suspended() || h.agents[3].Suspended() {
 		t.Error("a refused decision changed an agent")
 	}
-	if _, err := serve(t, routes, v, "POST", "/structure/agents/camille/retablir", nil); err != nil || h.agents[1].Suspended() {
+	if _, err := pagecheck.Serve(t, routes, v, "POST", "/structure/agents/camille/retablir", nil); err != nil || h.agents[1].Suspended() {
 		t.Errorf("reinstate: %v", err)
 	}
 }
