@@ -32,17 +32,20 @@ var (
 		"internal/mandat",       // the mandat and its autorisations
 		"internal/acte",         // the written mandat
 		"internal/delegation",   // one delegated login: choice, code, tokens
+		"internal/preuve",       // the evidence file: build and verify
 	}
 	// adapters each know one outside thing.
 	adapters = []string{
-		"internal/config",   // the environment
-		"internal/coffre",   // encryption of personal data
-		"internal/store",    // SQLite and PostgreSQL
-		"internal/login",    // relying party to ProConnect and FranceConnect
-		"internal/session",  // who sits at this browser
-		"internal/provider", // OpenID Provider towards the hub
-		"internal/notify",   // mail, SMS, outbox
-		"internal/sandbox",  // the fictional peers
+		"internal/config",     // the environment
+		"internal/coffre",     // encryption of personal data
+		"internal/store",      // SQLite and PostgreSQL
+		"internal/login",      // relying party to ProConnect and FranceConnect
+		"internal/session",    // who sits at this browser
+		"internal/provider",   // OpenID Provider towards the hub
+		"internal/notify",     // mail, SMS, outbox
+		"internal/sandbox",    // the fictional peers
+		"internal/scellement", // signing the journal, its witnesses and its time authority
+		"internal/temoin",     // a witness of somebody else's journal
 	}
 	// desks serve one kind of person each.
 	desks = []string{
@@ -54,6 +57,7 @@ var (
 		"internal/web/controle",       // the auditeur
 		"internal/web/administration", // the administrateur
 		"internal/web/api",            // machines
+		"internal/web/publication",    // the journal's hashes, for anyone
 	}
 	// shared are rooms between desks, without routes.
 	shared = []string{

@@ -15,6 +15,7 @@ import (
 	"relais/internal/config"
 	"relais/internal/login"
 	"relais/internal/provider"
+	"relais/internal/scellement"
 	"relais/internal/session"
 	"relais/internal/store"
 	"relais/internal/web"
@@ -26,6 +27,7 @@ import (
 	"relais/internal/web/guichet"
 	"relais/internal/web/monespace"
 	"relais/internal/web/page"
+	"relais/internal/web/publication"
 	"relais/internal/web/structure"
 	"relais/ui"
 	"relais/ui/actes"
@@ -44,6 +46,7 @@ type house struct {
 	sessions *session.Manager
 	login    *login.Login
 	provider *provider.Provider
+	sealer   *scellement.Sealer
 	web      *web.Server
 	handler  http.Handler
 }
@@ -56,7 +59,7 @@ func build(ctx context.Context, cfg config.Config, log *slog.Logger, demo bool) 
 	if h.store, h.vault, err = openStore(ctx, cfg, log, true); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{h.buildPages, h.buildIdentity, h.buildProvider, h.buildWeb} {
+	for _, step := range []func() error{h.buildPages, h.buildIdentity, h.buildProvider, h.buildSealer, h.buildWeb} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, h.store.Close())
 		}
@@ -131,6 +134,7 @@ func (h *house) buildWeb() error {
 		(&controle.Desk{Pages: h.pages, Journal: h.store, Numbers: h.store}).Routes(),
 		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Agents: h.store, Flash: said, Now: h.now}).Routes(),
 		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Flash: said, Now: h.now}).Routes(),
+		(&publication.Desk{Tree: h.store, Signed: h.sealer.Published}).Routes(),
 	}
 	h.web = &web.Server{
 		Pages: h.pages, Static: ui.FS, Theme: h.theme(), Operator: page.Operator{}, Sessions: h.sessions, Desks: desks,

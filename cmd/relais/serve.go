@@ -78,6 +78,8 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 	go h.sweep(background)
 	go h.pulse(background)
 	go h.nightly(background)
+	sealed := make(chan struct{})
+	go func() { h.sealer.Run(background); close(sealed) }()
 	var failure error
 	select {
 	case <-ctx.Done():
@@ -90,6 +92,10 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 	defer cancel()
 	if err := server.Shutdown(end); err != nil {
 		failure = errors.Join(failure, err)
+	}
+	<-sealed
+	if _, err := h.sealer.Seal(end); err != nil { // the last entries; the reason is in the log already
+		h.log.Warn("the last entries are not sealed", "error", err)
 	}
 	return errors.Join(failure, h.store.Close())
 }

@@ -33,9 +33,6 @@ func withStore(ctx context.Context, c call, do func(config.Config, *store.Store)
 // verifyJournal re-reads every entry from the first. Exit code 1 and the index
 // of the first bad entry if one does not hold.
 func verifyJournal(ctx context.Context, c call) error {
-	if len(c.args) == 1 && c.args[0] == "replay" {
-		return replayJournal(ctx, c)
-	}
 	if len(c.args) != 1 || c.args[0] != "verify" {
 		return errUsage
 	}

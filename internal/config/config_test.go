@@ -147,12 +147,21 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	file := write(t, dir, "file", "x", 0o600)
 	readable := write(t, dir, "readable.json", goodClient, 0o644)
+	plainWitness := write(t, dir, "policy", "witness t temoin.example+b5d3f1a0+BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA http://temoin.example\nquorum t\n", 0o600)
 	long := strings.Repeat("x", 301)
 	for _, test := range []struct{ variable, value, says string }{
 		{"RELAIS_LISTEN", "8080", "adresse d'écoute"},
 		{"RELAIS_LISTEN", "127.0.0.1:0", "adresse d'écoute"},
 		{"RELAIS_LISTEN", "127.0.0.1:http", "adresse d'écoute"},
 		{"RELAIS_LISTEN", " 127.0.0.1:80", "blanc"},
+		{"RELAIS_JOURNAL_ORIGIN", "relais+2", "nom de journal"},
+		{"RELAIS_JOURNAL_ORIGIN", "relais/epoque-2", "nom de journal"},
+		{"RELAIS_JOURNAL_POLICY", filepath.Join(dir, "absent"), "lisible"},
+		{"RELAIS_JOURNAL_POLICY", file, "politique de témoins"},
+		{"RELAIS_JOURNAL_POLICY", plainWitness, "https"},
+		{"RELAIS_TSA_URL", "tsa.example", "horodatage"},
+		{"RELAIS_TSA_URL", "ftp://tsa.example", "horodatage"},
+		{"RELAIS_TSA_URL", "https://a:b@tsa.example", "horodatage"},
 		{"RELAIS_PUBLIC_URL", "-", "absente"},
 		{"RELAIS_PUBLIC_URL", "http://relais.example", "https"},
 		{"RELAIS_PUBLIC_URL", "http://localhost:8080", "https"},

@@ -30,13 +30,14 @@ func LoadDemo(environ []string) (Config, error) {
 }
 
 // LoadStorage reads and checks Data and Database alone, for verbs that work
-// without a server. FranceConnectIDP is taken as it is where it is set; other
-// variables are not looked at.
+// without a server, and Journal, whose Origin may be empty. FranceConnectIDP is
+// taken as it is where it is set; other variables are not looked at.
 func LoadStorage(environ []string) (Config, error) {
 	s := newSource(environ, false)
 	c := Config{Data: s.data(), FranceConnectIDP: s.values[varIDP]}
 	c.Database = s.database(c.Data)
 	c.RetentionAcces, c.CoffreKey = s.retentionAcces(), s.coffreKey()
+	c.Journal = s.journal()
 	return done(s, c)
 }
 
@@ -64,6 +65,10 @@ func (s *source) load() (Config, error) {
 	c.SessionIdle, c.SessionMax = s.sessions()
 	c.Support = s.support()
 	c.RetentionAcces, c.Heartbeat, c.CoffreKey = s.retentionAcces(), s.heartbeat(), s.coffreKey()
+	c.Journal = s.journal()
+	if c.Journal.Origin == "" && c.PublicURL != nil {
+		c.Journal.Origin = c.PublicURL.Host
+	}
 	if s.demo {
 		c.Sandbox = Sandbox{s.address(varDemoAgents), s.address(varDemoFC), s.address(varDemoServices)}
 	}

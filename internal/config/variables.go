@@ -29,6 +29,9 @@ const (
 	varIdle          = "RELAIS_SESSION_IDLE"
 	varMax           = "RELAIS_SESSION_MAX"
 	varSupport       = "RELAIS_SUPPORT"
+	varOrigin        = "RELAIS_JOURNAL_ORIGIN"
+	varPolicy        = "RELAIS_JOURNAL_POLICY"
+	varTSA           = "RELAIS_TSA_URL"
 	varDemoAgents    = "RELAIS_DEMO_AGENTS"
 	varDemoFC        = "RELAIS_DEMO_FRANCECONNECT"
 	varDemoServices  = "RELAIS_DEMO_SERVICES"
@@ -108,7 +111,7 @@ func (s *source) require(name, do string) string {
 func (s *source) checkNames() {
 	known := []string{
 		varListen, varPublicURL, varDatabase, varData, varIDP, varCourriel, varClients, varProxies,
-		varTLSCert, varTLSKey, varTheme, varIdle, varMax, varSupport, varRetentionAcces, varHeartbeat, varCoffreKey,
+		varTLSCert, varTLSKey, varTheme, varIdle, varMax, varSupport, varRetentionAcces, varHeartbeat, varCoffreKey, varOrigin, varPolicy, varTSA,
 	}
 	for _, party := range []string{proConnect, franceConnect} {
 		known = append(known, party+suffixIssuer, party+suffixClientID, party+suffixSecret)

@@ -54,6 +54,9 @@ const (
 	KeysSeen        Action = "cles.seen"
 	JournalSearch   Action = "journal.search"
 	JournalView     Action = "journal.view"
+	JournalExport   Action = "journal.export"
+	JournalEpoch    Action = "journal.epoch"
+	JournalRotate   Action = "journal.rotate"
 )
 
 // What erases, freezes, prunes and watches (docs/effacement.md).
@@ -124,6 +127,9 @@ var labels = map[Action]label{
 	Heartbeat:     {"Relais fonctionne", Access},
 	ClockBack:     {"L’horloge a reculé", Evidence},
 	CoffreRotate:  {"Clé maîtresse du coffre renouvelée", Evidence},
+	JournalExport: {"Preuve exportée", Evidence},
+	JournalEpoch:  {"Nouvelle époque du journal", Evidence},
+	JournalRotate: {"Clé du journal changée", Evidence},
 }
 
 // Label is the action in French, for people.

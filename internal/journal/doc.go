@@ -15,5 +15,6 @@
 //
 // It does no I/O and reads no clock. It does not prove the truth of what was
 // recorded, nor anything against an operator who rewrites the whole tree while
-// nobody outside keeps a checkpoint; checkpoints come on top of this package.
+// nobody outside keeps a checkpoint: [Checkpoint] and the proofs of this package
+// are what one keeps, internal/scellement signs and spreads them.
 package journal

@@ -205,3 +205,7 @@ func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestKey{}).(string)
 	return id
 }
+
+// StreamPrev is the leaf hash of the mandat's previous entry in standard
+// base64, "" for the first one and outside any mandat.
+func (r Record) StreamPrev() string { return r.prev }

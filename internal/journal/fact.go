@@ -163,3 +163,6 @@ func (f Fact) Check() error {
 	}
 	return nil
 }
+
+// Detail is one detail, "" when there is none of that name.
+func (f Fact) Detail(key string) string { return f.details[key] }

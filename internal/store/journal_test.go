@@ -140,7 +140,7 @@ func TestGuards(t *testing.T) {
 		}
 		h.ok(h.Append(h.ctx, many...))
 		blob := map[string]string{store.SQLite: "zeroblob(32)", store.PostgreSQL: `decode(repeat('00', 32), 'hex')`}[h.engine]
-		_, err := h.raw("INSERT INTO journal_checkpoint (size, note, created_at) VALUES (3, " + blob + ", '2026-11-22T09:00:00.000000Z')")
+		_, err := h.raw("INSERT INTO journal_checkpoint (origin, size, note, created_at) VALUES ('o', 3, " + blob + ", '2026-11-22T09:00:00.000000Z')")
 		h.ok(err)
 		tries := []string{
 			"UPDATE journal SET outcome = 'ok'", "UPDATE journal SET body = body WHERE id = 0", "DELETE FROM journal WHERE id = 3", "DELETE FROM journal",

@@ -47,6 +47,10 @@ type queries struct {
 	phases                                                  query
 	keyList, keyRewrap, masterForget, masterName            query
 	lastMoment                                              query
+	leafSpan, leafSpanApart, nodeSpan                       query
+	checkpointInsert, checkpointLast, checkpointAny         query
+	attestationInsert, attestations, attestationLast        query
+	exportMandat, exportPeriod                              query
 }
 
 func newQueries() queries {
@@ -57,5 +61,6 @@ func newQueries() queries {
 	q.usagers()
 	q.delegations()
 	q.conserve()
+	q.proofs()
 	return q
 }

@@ -3,7 +3,8 @@
 # and touches nothing when all of it is there.
 #
 #   install.sh build   a C compiler, for SQLite
-#   install.sh test    that, PostgreSQL, Chromium without a window, and axe-core
+#   install.sh test    that, PostgreSQL, Chromium without a window, axe-core,
+#                      openssl and python3
 #
 # It never starts or configures a service: the tests start their own PostgreSQL.
 set -eu
@@ -26,6 +27,8 @@ if [ "${1:-build}" = test ]; then
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || have initdb || need postgresql
 	[ -n "${TEST_CHROMIUM:-}" ] || have chromium-headless-shell || have chromium || need chromium-headless-shell
 	[ -e "$cache/axe-core-$axe_version/axe.min.js" ] || have npm || need npm
+	have openssl || need openssl # the tests' time authority
+	have python3 || need python3 # the evidence file checked by other code than ours
 fi
 
 if [ -n "$missing" ]; then

@@ -1,0 +1,251 @@
+package scellement_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"relais/internal/journal"
+	"relais/internal/preuve"
+	"relais/internal/scellement"
+	"relais/internal/temoin"
+)
+
+// withWitness gives a house a witness of its own, which may be put out of order.
+func withWitness(t *testing.T, mid func(http.Handler) http.Handler) (h *house, witness *temoin.Witness, dir string) {
+	t.Helper()
+	h = newHouse(t)
+	h.grow(3)
+	h.seal()
+	keys, err := h.VKeys()
+	h.ok(err)
+	dir = t.TempDir()
+	witness, err = temoin.Open(dir, "temoin.example", keys[0])
+	h.ok(err)
+	handler := witness.Handler()
+	if mid != nil {
+		handler = mid(handler)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	h.opts.Policy = []byte("# les témoins\nwitness t1 " + witness.VKey() + " " + server.URL + "\nquorum t1\n")
+	h.restart()
+	return h, witness, dir
+}
+
+func TestWitness(t *testing.T) {
+	h, _, dir := withWitness(t, nil)
+	for range 3 {
+		h.grow(2)
+		h.seal()
+		h.ok(h.Cosign(h.ctx))
+	}
+	st := h.State()
+	if st.Progress.Cosigned != 9 || st.Progress.State(8) != journal.Cosigned {
+		t.Errorf("progress %+v", st.Progress)
+	}
+	h.restart() // which has forgotten what the witness knows, and is told
+	h.grow(1)
+	h.seal()
+	h.ok(h.Cosign(h.ctx))
+	published, size, err := h.Published(h.ctx)
+	if err != nil || size != 10 || strings.Count(string(published), "— temoin.example ") != 1 {
+		t.Errorf("published %q, %d, %v", published, size, err)
+	}
+	h.raw("DELETE FROM journal WHERE id >= 2", "DELETE FROM journal_checkpoint")
+	h.rehash()
+	h.ok(h.st.Close())
+	h.open()
+	h.grow(20)
+	h.ok(os.Remove(filepath.Join(h.dir, "journal.checkpoint")))
+	h.restart()
+	h.seal() // with the stolen key, as it were
+	if err := h.Cosign(h.ctx); err == nil || h.State().Witnesses["temoin.example"] == "" {
+		t.Errorf("the witness cosigned a rewritten journal: %+v", h.State().Witnesses)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(dir, "contradiction-*")); len(kept) != 1 {
+		t.Errorf("the witness kept %v", kept)
+	}
+}
+
+// TestBadWitness: down, slow to nothing, lying.
+func TestBadWitness(t *testing.T) {
+	var mode atomic.Value
+	mode.Store("")
+	h, _, _ := withWitness(t, func(good http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch mode.Load() {
+			case "down":
+				w.WriteHeader(http.StatusBadGateway)
+			case "lies":
+				_, _ = w.Write([]byte("— temoin.example AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"))
+			case "longer":
+				w.Header().Set("Content-Type", "text/x.tlog.size")
+				w.WriteHeader(http.StatusConflict)
+				_, _ = w.Write([]byte("1000000\n"))
+			case "loops":
+				w.Header().Set("Content-Type", "text/x.tlog.size")
+				w.WriteHeader(http.StatusConflict)
+				_, _ = w.Write([]byte("1\n"))
+			case "shouts":
+				_, _ = w.Write([]byte(strings.Repeat("x", 1<<20)))
+			default:
+				good.ServeHTTP(w, r)
+			}
+		})
+	})
+	for _, m := range []string{"down", "lies", "longer", "loops", "shouts"} {
+		mode.Store(m)
+		h.grow(1)
+		c := h.seal()
+		if err := h.Cosign(h.ctx); err == nil || h.State().Witnesses["temoin.example"] == "" {
+			t.Errorf("%s: %v, %+v", m, err, h.State().Witnesses)
+		}
+		if kept, err := h.st.Attestations(h.ctx, c.Origin, journal.Cosignature, c.Size); err != nil || len(kept) != 0 {
+			t.Errorf("%s: kept %+v, %v", m, kept, err)
+		}
+	}
+	mode.Store("")
+	h.ok(h.Cosign(h.ctx))
+	if st := h.State(); st.Progress.Cosigned != st.Last.Size || st.Witnesses["temoin.example"] != "" {
+		t.Errorf("once it answers: %+v", st)
+	}
+}
+
+func TestTimeAuthority(t *testing.T) {
+	url, ca := authority(t)
+	h := newHouse(t, func(o *scellement.Options) { o.TSA = url })
+	h.grow(3)
+	c := h.seal()
+	token, err := h.Stamp(h.ctx, c)
+	h.ok(err)
+	dir := t.TempDir()
+	h.ok(os.WriteFile(dir+"/checkpoint", c.Note, 0o600))
+	h.ok(os.WriteFile(dir+"/checkpoint.tsr", token, 0o600))
+	if out := openssl(t, "ts", "-verify", "-in", dir+"/checkpoint.tsr", "-data", dir+"/checkpoint", "-CAfile", ca); !strings.Contains(out, "Verification: OK") {
+		t.Errorf("openssl says %s", out)
+	}
+	if st := h.State(); st.Progress.State(2) != journal.Timestamp || st.StampedAt.IsZero() {
+		t.Errorf("state %+v", st)
+	}
+	kept, err := h.st.LastAttestation(h.ctx, c.Origin, journal.TimeToken)
+	if err != nil || kept.Size != 3 || kept.Name != "CN=Autorite fictive" {
+		t.Errorf("kept %+v, %v", kept, err)
+	}
+	if _, err := preuve.ReadToken(token, append(c.Note, '\n')); err == nil {
+		t.Error("the token of another document was accepted")
+	}
+}
+
+// TestBadAuthority: down, answering for something else, with a clock far away.
+func TestBadAuthority(t *testing.T) {
+	good, _ := authority(t)
+	var replay atomic.Pointer[[]byte]
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if b := replay.Load(); b != nil {
+			_, _ = w.Write(*b)
+			return
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+	h := newHouse(t, func(o *scellement.Options) { o.TSA = good })
+	h.grow(1)
+	c := h.seal()
+	token, err := h.Stamp(h.ctx, c)
+	h.ok(err)
+	h.opts.TSA = server.URL
+	h.restart()
+	h.seal()
+	refused := func(what string) {
+		t.Helper()
+		if _, err := h.Stamp(h.ctx, c); err == nil || h.State().StampFail == "" || h.State().Progress.Stamped != 0 {
+			t.Errorf("%s: %v, %+v", what, err, h.State())
+		}
+	}
+	refused("down")
+	replay.Store(&token)
+	refused("an old token again")
+	rubbish := []byte("<html>maintenance</html>")
+	replay.Store(&rubbish)
+	refused("rubbish")
+	h.opts.TSA = good
+	h.opts.Now = func() time.Time { return time.Now().Add(24 * time.Hour) }
+	h.restart()
+	h.seal()
+	refused("a clock far away")
+}
+
+// TestExport makes a bundle with everything in it, and verifies it as a stranger
+// does.
+func TestExport(t *testing.T) {
+	h, _, _ := withWitness(t, nil)
+	h.opts.TSA, _ = authority(t)
+	h.restart()
+	h.grow(4)
+	since := h.seal()
+	h.grow(20)
+	keys, err := h.VKeys()
+	h.ok(err)
+	for what, f := range map[string]preuve.Selection{
+		"mandat": {Mandat: "m-1", Number: "BCDF"},
+		"period": {From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour)},
+		"empty":  {From: time.Now().Add(-48 * time.Hour), To: time.Now().Add(-47 * time.Hour)},
+	} {
+		zip, warning, err := h.Export(h.ctx, h.st, scellement.Request{Filter: f, By: journal.Systeme(), Since: since.Note, App: "test"})
+		if err != nil || warning != "" {
+			t.Fatalf("%s: %v, %s", what, err, warning)
+		}
+		r, err := preuve.Verify(zip, keys, since.Note)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if r.StampedAt.IsZero() || len(r.Witnesses) != 1 || r.Since == nil || r.Since.Size != since.Size || r.Export.Action != journal.JournalExport {
+			t.Errorf("%s: %+v", what, r)
+		}
+		if (r.Manifest.Count == 0) != (what == "empty") {
+			t.Errorf("%s: %d entries", what, r.Manifest.Count)
+		}
+	}
+	if _, _, err := h.Export(h.ctx, h.st, scellement.Request{Filter: preuve.Selection{Mandat: "inconnu"}, By: journal.Systeme()}); err == nil {
+		t.Error("an export of a mandat that is not there")
+	}
+	if _, err := h.st.VerifyJournal(h.ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRewrittenHistoryIsCaught: the operator rolls back, grows again and signs
+// with the true key; the bundle verifies by itself, and not against the older
+// checkpoint that the auditeur kept.
+func TestRewrittenHistoryIsCaught(t *testing.T) {
+	h := newHouse(t)
+	h.grow(30)
+	since := h.seal()
+	h.raw("DELETE FROM journal WHERE id >= 10", "DELETE FROM journal_checkpoint")
+	h.rehash()
+	h.ok(h.st.Close())
+	h.open()
+	h.ok(os.Remove(filepath.Join(h.dir, "journal.checkpoint")))
+	h.restart()
+	h.grow(40)
+	period := preuve.Selection{From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour)}
+	if _, _, err := h.Export(h.ctx, h.st, scellement.Request{Filter: period, By: journal.Systeme(), Since: since.Note}); err == nil {
+		t.Error("Relais made a consistency proof over a rewritten past")
+	}
+	zip, _, err := h.Export(h.ctx, h.st, scellement.Request{Filter: period, By: journal.Systeme()})
+	h.ok(err)
+	keys, err := h.VKeys()
+	h.ok(err)
+	if _, err := preuve.Verify(zip, keys, nil); err != nil {
+		t.Errorf("by itself the bundle verifies: %v", err)
+	}
+	if _, err := preuve.Verify(zip, keys, since.Note); err == nil {
+		t.Error("the older checkpoint did not catch the rewriting")
+	}
+}

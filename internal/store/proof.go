@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"relais/internal/journal"
+)
+
+// exportMax bounds what one export reads, in entries.
+const exportMax = 20000
+
+type checkpointRow struct {
+	Origin    string  `db:"origin"`
+	Size      int64   `db:"size"`
+	Note      []byte  `db:"note"`
+	CreatedAt instant `db:"created_at"`
+}
+
+type attestationRow struct {
+	Origin    string  `db:"origin"`
+	Size      int64   `db:"size"`
+	Kind      string  `db:"kind"`
+	Name      string  `db:"name"`
+	Data      []byte  `db:"data"`
+	CreatedAt instant `db:"created_at"`
+}
+
+type hashRow struct {
+	Idx int64  `db:"idx"`
+	H   []byte `db:"h"`
+}
+
+func (q *queries) proofs() {
+	q.leafSpan = "SELECT id AS idx, leaf AS h FROM journal WHERE id >= ? AND id < ? ORDER BY id"
+	q.leafSpanApart = "SELECT idx, h FROM journal_leaf WHERE idx >= ? AND idx < ? ORDER BY idx" // PostgreSQL only
+	q.nodeSpan = "SELECT idx, h FROM journal_node WHERE idx >= ? AND idx <= ? ORDER BY idx"
+	q.checkpointInsert = insertInto("journal_checkpoint", checkpointRow{})
+	q.checkpointLast = query("SELECT " + plain(checkpointRow{}) + " FROM journal_checkpoint WHERE origin = ? ORDER BY size DESC LIMIT 1")
+	q.checkpointAny = "SELECT count(*) FROM journal_checkpoint"
+	q.attestationInsert = insertInto("journal_attestation", attestationRow{})
+	q.attestations = query("SELECT " + plain(attestationRow{}) + " FROM journal_attestation WHERE origin = ? AND kind = ? AND size = ? ORDER BY name")
+	q.attestationLast = query("SELECT " + plain(attestationRow{}) +
+		" FROM journal_attestation WHERE origin = ? AND kind = ? ORDER BY size DESC, created_at DESC LIMIT 1")
+	q.exportMandat = "SELECT id, body FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq LIMIT ?"
+	q.exportPeriod = "SELECT id, body FROM journal WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?"
+}
+
+// Hashes reads the journal's tree for proofs: each missing hash costs one range
+// of at most 256 rows.
+func (s *Store) Hashes(ctx context.Context) journal.HashReader {
+	return journal.TileReader(func(span journal.Span) ([]journal.Hash, error) { return s.Span(ctx, span) })
+}
+
+// Span reads a run of leaves or of roots of full tiles; [journal.ErrNotFound]
+// when the tree does not hold all of it.
+func (s *Store) Span(ctx context.Context, span journal.Span) ([]journal.Hash, error) {
+	q, from, to := s.q.leafSpan, span.Lo, span.Hi
+	if _, apart := s.engine.(*postgres); apart {
+		q = s.q.leafSpanApart
+	}
+	if span.Level > 0 {
+		q, from, to = s.q.nodeSpan, tlog.StoredHashIndex(span.Level, span.Lo), tlog.StoredHashIndex(span.Level, span.Hi-1)
+	}
+	rows, err := many[hashRow](ctx, s, q, from, to)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]journal.Hash, 0, len(rows))
+	for _, r := range rows {
+		if level, _ := tlog.SplitStoredHashIndex(r.Idx); span.Level > 0 && level != span.Level {
+			continue // a tile of tiles lies between
+		}
+		var h journal.Hash
+		copy(h[:], r.H)
+		out = append(out, h)
+	}
+	if int64(len(out)) != span.Hi-span.Lo {
+		return nil, fmt.Errorf("%w (niveau %d, %d à %d)", journal.ErrNotFound, span.Level, span.Lo, span.Hi)
+	}
+	return out, nil
+}
+
+// SaveCheckpoint keeps a signed checkpoint; one that is kept already stays. It
+// belongs to no entry: the tree is what it speaks of.
+func (s *Store) SaveCheckpoint(ctx context.Context, c journal.Signed) error {
+	return s.write(ctx, func(t *tx) error {
+		var last checkpointRow
+		err := t.get(&last, s.q.checkpointLast, c.Origin)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if err == nil && last.Size >= c.Size {
+			return nil
+		}
+		_, err = t.exec(s.q.checkpointInsert, args(checkpointRow{c.Origin, c.Size, c.Note, instant(c.At)})...)
+		return err
+	})
+}
+
+// LastCheckpoint is the newest one kept of an origin; [journal.ErrNotFound]
+// without any.
+func (s *Store) LastCheckpoint(ctx context.Context, origin string) (journal.Signed, error) {
+	row, err := one[checkpointRow](ctx, s, s.q.checkpointLast, origin)
+	if errors.Is(err, sql.ErrNoRows) {
+		return journal.Signed{}, journal.ErrNotFound
+	}
+	if err != nil {
+		return journal.Signed{}, err
+	}
+	c, err := journal.ReadCheckpoint(row.Note)
+	return journal.Signed{Checkpoint: c, Note: row.Note, At: row.CreatedAt.time()}, err
+}
+
+// EverSealed tells whether a checkpoint of any origin is kept.
+func (s *Store) EverSealed(ctx context.Context) (bool, error) {
+	n, err := one[int64](ctx, s, s.q.checkpointAny)
+	return n > 0, err
+}
+
+// Attest keeps what a witness or a time authority said; the same again changes
+// nothing.
+func (s *Store) Attest(ctx context.Context, a journal.Attestation) error {
+	return s.write(ctx, func(t *tx) error {
+		var have []attestationRow
+		if err := t.list(&have, s.q.attestations, a.Origin, string(a.Kind), a.Size); err != nil {
+			return err
+		}
+		for _, h := range have {
+			if h.Name == a.Name {
+				return nil
+			}
+		}
+		_, err := t.exec(s.q.attestationInsert, args(attestationRow{a.Origin, a.Size, string(a.Kind), a.Name, a.Data, instant(a.At)})...)
+		return err
+	})
+}
+
+// Attestations are those of one kind on one checkpoint.
+func (s *Store) Attestations(ctx context.Context, origin string, kind journal.Kind, size int64) ([]journal.Attestation, error) {
+	rows, err := many[attestationRow](ctx, s, s.q.attestations, origin, string(kind), size)
+	out := make([]journal.Attestation, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, r.attestation())
+	}
+	return out, err
+}
+
+// LastAttestation is the one on the largest tree; [journal.ErrNotFound] without
+// any.
+func (s *Store) LastAttestation(ctx context.Context, origin string, kind journal.Kind) (journal.Attestation, error) {
+	row, err := one[attestationRow](ctx, s, s.q.attestationLast, origin, string(kind))
+	if errors.Is(err, sql.ErrNoRows) {
+		return journal.Attestation{}, journal.ErrNotFound
+	}
+	return row.attestation(), err
+}
+
+func (r attestationRow) attestation() journal.Attestation {
+	return journal.Attestation{Origin: r.Origin, Size: r.Size, Kind: journal.Kind(r.Kind), Name: r.Name, Data: r.Data, At: r.CreatedAt.time()}
+}
+
+// ExportMandat reads every entry of one mandat, oldest first.
+func (s *Store) ExportMandat(ctx context.Context, mandatID string) ([]journal.Row, error) {
+	return exported(many[bodyRow](ctx, s, s.q.exportMandat, mandatID, exportMax+1))
+}
+
+// ExportPeriod reads every entry from the first to the last one dated in the
+// period (to excluded), without a gap.
+func (s *Store) ExportPeriod(ctx context.Context, from, to time.Time) ([]journal.Row, error) {
+	b, err := one[struct{ Low, High int64 }](ctx, s, s.q.journalBounds, instant(from), instant(to))
+	if err != nil {
+		return nil, err
+	}
+	return exported(many[bodyRow](ctx, s, s.q.exportPeriod, b.Low, b.High, exportMax+1))
+}
+
+// ErrPruned is returned for an export that would need an access entry whose body
+// is gone: a file of evidence shows bodies, and this one would have a hole.
+var ErrPruned = errors.New("une entrée d’accès demandée a perdu son contenu au terme de sa durée : choisissez une période plus récente")
+
+func exported(rows []bodyRow, err error) ([]journal.Row, error) {
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) > exportMax {
+		return nil, fmt.Errorf("plus de %d entrées : choisissez une période plus courte", exportMax)
+	}
+	out := make([]journal.Row, len(rows))
+	for i, r := range rows {
+		if len(r.Body) == 0 {
+			return nil, fmt.Errorf("%w : entrée %d", ErrPruned, r.ID)
+		}
+		out[i] = journal.Row{Index: r.ID, Body: r.Body, Leaf: journal.Leaf(r.Body)}
+	}
+	return out, nil
+}

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Verify an evidence file of Relais with Python's standard library and openssl.
+
+    verify.py FILE.zip 'VKEY' [OLD-CHECKPOINT]
+
+Written from docs/evidence.md and the RFCs, with nothing of Relais in it. Exits 0
+and says what holds, or raises. Cosignatures and the time token are for
+`openssl ts -verify` and for tools of the witnesses.
+"""
+import base64, hashlib, json, subprocess, sys, tempfile, zipfile
+
+def sha(b): return hashlib.sha256(b).digest()
+def node(l, r): return sha(b"\1" + l + r)
+
+def ed25519(public, message, signature):
+    with tempfile.TemporaryDirectory() as d:
+        for name, data in (("k", bytes.fromhex("302a300506032b6570032100") + public), ("m", message), ("s", signature)):
+            open(d + "/" + name, "wb").write(data)
+        return subprocess.run(["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", d + "/k",
+                               "-rawin", "-in", d + "/m", "-sigfile", d + "/s"], capture_output=True).returncode == 0
+
+def open_note(raw, vkey):  # C2SP signed-note
+    name, keyhash, key = vkey.split("+", 2)
+    key = base64.b64decode(key)
+    assert key[0] == 1 and sha(name.encode() + b"\n" + key)[:4].hex() == keyhash, "bad vkey"
+    text, _, signatures = raw.decode().rpartition("\n\n")
+    text += "\n"
+    for line in signatures.splitlines():
+        _, who, sig = line.split(" ")
+        sig = base64.b64decode(sig)
+        if who == name and sig[:4].hex() == keyhash and ed25519(key[1:], text.encode(), sig[4:]):
+            return text
+    raise SystemExit("REFUSED: not signed by this key")
+
+def parse(text):
+    origin, size, root = text.splitlines()
+    return origin, int(size), base64.b64decode(root)
+
+def root_of(index, size, leaf, path):  # RFC 9162 2.1.3.2
+    fn, sn, r = index, size - 1, leaf
+    for p in path:
+        assert sn, "proof too long"
+        if fn & 1 or fn == sn:
+            r = node(p, r)
+            while not fn & 1 and fn: fn, sn = fn >> 1, sn >> 1
+        else:
+            r = node(r, p)
+        fn, sn = fn >> 1, sn >> 1
+    assert sn == 0, "proof too short"
+    return r
+
+def goes_on(m, n, path, old, new):  # RFC 9162 2.1.4.2
+    if m == n: return old == new and not path
+    if m & (m - 1) == 0: path = [old] + path
+    fn, sn = m - 1, n - 1
+    while fn & 1: fn, sn = fn >> 1, sn >> 1
+    fr = sr = path[0]
+    for c in path[1:]:
+        assert sn, "proof too long"
+        if fn & 1 or fn == sn:
+            fr, sr = node(c, fr), node(c, sr)
+            while not fn & 1 and fn: fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = node(sr, c)
+        fn, sn = fn >> 1, sn >> 1
+    return fr == old and sr == new and sn == 0
+
+def main(path, vkey, since=None):
+    z = zipfile.ZipFile(path)
+    f = {i.filename: z.read(i) for i in z.infolist()}
+    listed = dict(reversed(l.split("  ")) for l in open_note(f["seal"], vkey).splitlines()[2:])
+    assert listed == {n: hashlib.sha256(b).hexdigest() for n, b in f.items() if n != "seal"}, "a file was changed"
+    origin, size, root = parse(open_note(f["checkpoint"], vkey))
+    manifest = json.loads(f["manifest.json"])
+    def included(index, body):
+        head, _, note = f["proofs/%012d.tlog-proof" % index].partition(b"\n\n")
+        lines = head.decode().splitlines()
+        assert lines[:2] == ["c2sp.org/tlog-proof@v1", "index %d" % index] and note == f["checkpoint"]
+        leaf = sha(b"\0" + body)
+        assert root_of(index, size, leaf, [base64.b64decode(l) for l in lines[2:]]) == root, "entry %d is not in the journal" % index
+        return base64.b64encode(leaf).decode()
+    bodies = f["entries.jsonl"].split(b"\n")[:-1]
+    assert len(bodies) == manifest["count"] == len(manifest["indexes"])
+    streams = {}
+    def follow(body, leaf):
+        e = json.loads(body)
+        if "on_behalf_of" in e:
+            seq, prev = streams.get(e["on_behalf_of"], (None, None))
+            assert seq is None or (int(e["stream_seq"]) == seq + 1 and e["stream_prev"] == prev), "an entry is missing"
+            assert seq is not None or "mandat" not in manifest["filter"] or e["stream_seq"] == "1"
+            streams[e["on_behalf_of"]] = int(e["stream_seq"]), leaf
+    for index, body in zip(manifest["indexes"], bodies):
+        follow(body, included(index, body))
+    if "mandat" not in manifest["filter"]:
+        assert manifest["indexes"] == list(range(manifest["first"], manifest["last"] + 1)), "an entry is missing"
+    export = f["export.jsonl"][:-1]
+    at = [int(n[7:19]) for n in f if n.startswith("proofs/") and int(n[7:19]) not in manifest["indexes"]]
+    leaf = included(at[0], export)
+    if "mandat" in manifest["filter"]: follow(export, leaf)
+    e = json.loads(export)
+    assert e["action"] == "journal.export" and e["details"]["manifeste_sha256"] == hashlib.sha256(f["manifest.json"]).hexdigest()
+    if since:
+        mine = parse(open_note(open(since, "rb").read(), vkey))
+        raw = f["consistency"]
+        head, old = (b"", raw[1:]) if raw[:1] == b"\n" else raw.split(b"\n\n", 1)
+        assert parse(open_note(old, vkey)) == mine and mine[0] == origin, "not from this checkpoint"
+        assert goes_on(mine[1], size, [base64.b64decode(l) for l in head.split()], mine[2], root), "THE JOURNAL WAS REWRITTEN"
+    print("%s: %d entries proven in a journal of %d, complete%s" % (origin, len(bodies), size, ", and the past unchanged" if since else ""))
+
+main(*sys.argv[1:])
