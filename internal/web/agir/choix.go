@@ -18,7 +18,7 @@ import (
 )
 
 // maxForm bounds this desk's forms, in bytes.
-const maxForm = 8 << 10
+const maxForm = 64 << 10
 
 type choicePage struct {
 	page.Layout

@@ -99,7 +99,7 @@ func explained(err error, demande, client string) error {
 		p.Do = []string{"Terminez la démarche en cours et faites les déconnexions proposées.", "Revenez ensuite au service public et recommencez la connexion."}
 		p.Next = page.Link{Href: "/demarche", Text: "Voir la démarche en cours"}
 	case errors.Is(err, mandat.ErrEnded):
-		p.Title = "Ce mandat a pris fin"
+		p.Title = "Ce mandat, ou cette partie du mandat, a pris fin"
 		p.Text = "Il est arrivé à son terme, ou l’usager ou la structure vient de l’arrêter. Rien n’a été transmis au service."
 		p.Do = []string{"Si l’usager veut continuer, préparez avec lui un nouveau mandat."}
 	case errors.Is(err, mandat.ErrScope):
