@@ -53,6 +53,7 @@ type Desk struct {
 	Pages   *page.Renderer
 	Journal Journal
 	Numbers Numbers
+	Seal    Seal
 }
 
 // Routes lists the desk's routes.
@@ -73,7 +74,8 @@ type listPage struct {
 	Filtered bool
 	Older    string
 	Newer    string
-	Size     string
+	Health   []page.Item
+	Refusal  bool // the journal is not being signed
 	Root     string
 }
 
@@ -88,7 +90,9 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := &listPage{Layout: v.Layout("Journal", home), Form: q.form, Actions: actionOptions(), Outcomes: outcomeOptions(),
-		Filtered: len(q.names) > 0, Size: strconv.FormatInt(head.Size, 10), Root: head.Root.String()}
+		Filtered: len(q.names) > 0, Root: head.Root.String()}
+	seal := d.Seal.State()
+	p.Health, p.Refusal = health(head, seal, v.Zone()), seal.Refusal != nil
 	p.Wide = true
 	if q.form.Invalid() {
 		p.Invalid = true

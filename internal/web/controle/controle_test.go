@@ -11,6 +11,7 @@ import (
 	"relais/internal/journal"
 	"relais/internal/mandat"
 	"relais/internal/organisation"
+	"relais/internal/scellement"
 	"relais/internal/testkit/pagecheck"
 	"relais/internal/web/controle"
 	"relais/internal/web/desk"
@@ -19,6 +20,7 @@ import (
 var at = time.Date(2026, 11, 21, 9, 5, 7, 0, time.UTC)
 
 type house struct {
+	seal   scellement.State
 	rows   []journal.Row
 	asked  journal.Filter
 	facts  []journal.Fact
@@ -78,6 +80,8 @@ func (h *house) MandatByNumber(_ context.Context, number string) (mandat.Mandat,
 	return mandat.Mandat{ID: "mandat-un"}, nil
 }
 
+func (h *house) State() scellement.State { return h.seal }
+
 func (h *house) add(t *testing.T, seq int64) {
 	t.Helper()
 	m := mandat.Mandat{ID: "mandat-un"}
@@ -95,12 +99,12 @@ func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	h := &house{number: "346789BCDFGH"}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "audit", GivenName: "Aude", UsualName: "Iteuse", Roles: []aidant.Role{aidant.RoleAuditeur}},
 		Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}}
-	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h}).Routes(), v
+	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Seal: h}).Routes(), v
 }
 
 func TestList(t *testing.T) {
 	h, routes, v := newDesk(t)
-	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200), "Aucune entrée", "0 entrées enregistrées")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200), "Aucune entrée", "Santé du journal", "0 entrées", "aucun encore")
 	if len(h.facts) != 0 {
 		t.Error("a look without criteria was written")
 	}
@@ -174,4 +178,21 @@ func TestTimeline(t *testing.T) {
 	if _, err := pagecheck.Serve(t, routes, v, "GET", "/controle/mandats/autre", nil); !errors.Is(err, mandat.ErrNotFound) {
 		t.Errorf("unknown mandat: %v", err)
 	}
+}
+
+// TestHealth: what is sealed is said, and that nothing is signed any more too.
+func TestHealth(t *testing.T) {
+	h, routes, v := newDesk(t)
+	h.add(t, 1)
+	h.add(t, 2)
+	h.seal.Progress.Sealed = 1
+	h.seal.Last = journal.Signed{Checkpoint: journal.Checkpoint{Size: 1}, At: at}
+	h.seal.Keys = []string{"relais.example+0000+key"}
+	h.seal.Witnesses = map[string]string{"cour": "", "voisin": "404"}
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200),
+		"relais.example+0000+key", "cour : d’accord", "voisin : sans réponse valable", "/journal/checkpoint")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/entrees/0", nil, 200), "Scellée", "clé du journal")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/entrees/1", nil, 200), "Enregistrée", "pas encore sous un point")
+	h.seal.Refusal = errors.New("the database is behind")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200), "n’est plus signé")
 }

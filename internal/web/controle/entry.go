@@ -23,6 +23,7 @@ type entryPage struct {
 	Body    string
 	Leaf    string
 	Pruned  string // why the body is gone, "" while it is there
+	State   string // what the entry's state means
 	Fault   string // why the entry does not hold, "" when its own parts agree
 }
 
@@ -52,7 +53,9 @@ func (d *Desk) entry(w http.ResponseWriter, r *http.Request) error {
 			strconv.FormatInt(row.PrunedBy, 10) + "). Son empreinte reste dans l’arbre : toutes les preuves tiennent."
 	}
 	p.Fault = fault
-	p.Items = describe(index, rec, v.Zone())
+	state := d.Seal.State().Progress.State(index)
+	p.State = states[state]
+	p.Items = describe(index, rec, state, v.Zone())
 	for _, key := range slices.Sorted(maps.Keys(rec.Details)) {
 		p.Details = append(p.Details, page.Item{Term: key, Text: rec.Details[key]})
 	}
@@ -84,11 +87,11 @@ func sound(row journal.Row) (journal.Record, string) {
 }
 
 // describe lists every field of an entry.
-func describe(index int64, rec journal.Record, zone *time.Location) []page.Item {
+func describe(index int64, rec journal.Record, state journal.State, zone *time.Location) []page.Item {
 	items := []page.Item{
 		{Term: "Index", Text: strconv.FormatInt(index, 10)},
 		{Term: "Identifiant", Text: rec.ID},
-		{Term: "État", Text: "Enregistrée"},
+		{Term: "État", Text: capital(state)},
 		{Term: "Date et heure", Text: moment(rec.At, zone)},
 		{Term: "Action", Text: rec.Action.Label() + " (" + string(rec.Action) + ")"},
 		{Term: "Issue", Text: outcome(rec.Outcome).Text},
