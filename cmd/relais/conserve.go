@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -16,22 +15,11 @@ import (
 	"relais/internal/usager"
 )
 
-// flags parses what follows a verb's word; wrong ones are errUsage, and words
-// may stand before or after the flags.
+// flags parses what follows a verb's word with flags made on the spot.
 func flags(args []string, set func(*flag.FlagSet)) ([]string, error) {
 	fs := flag.NewFlagSet("", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	set(fs)
-	var words []string
-	for len(args) > 0 {
-		if err := fs.Parse(args); err != nil {
-			return nil, errUsage
-		}
-		if args = fs.Args(); len(args) > 0 {
-			words, args = append(words, args[0]), args[1:]
-		}
-	}
-	return words, nil
+	return words(fs, args)
 }
 
 // usagerVerb erases or exports the data of one usager.
