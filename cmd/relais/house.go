@@ -52,11 +52,13 @@ type house struct {
 }
 
 // build wires a house from a checked configuration. The store is migrated by
-// the caller where that is wanted.
+// the caller where that is wanted. Only a demo may make the vault's keys here: for
+// a server, `relais migrate` made them, and new ones beside a database that is
+// full would leave everybody in it unreadable.
 func build(ctx context.Context, cfg config.Config, log *slog.Logger, demo bool) (*house, error) {
 	h := &house{cfg: cfg, log: log, now: time.Now, demo: demo}
 	var err error
-	if h.store, h.vault, err = openStore(ctx, cfg, log, true); err != nil {
+	if h.store, h.vault, err = openStore(ctx, cfg, log, demo); err != nil {
 		return nil, err
 	}
 	for _, step := range []func() error{h.buildPages, h.buildIdentity, h.buildProvider, h.buildSealer, h.buildWeb} {

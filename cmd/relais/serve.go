@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"relais/internal/coffre"
 	"relais/internal/config"
 )
 
@@ -38,6 +39,9 @@ func serve(ctx context.Context, c call) error {
 	}
 	log := slog.New(slog.NewJSONHandler(c.stderr, nil))
 	h, err := build(ctx, cfg, log, false)
+	if errors.Is(err, coffre.ErrMissing) {
+		return fmt.Errorf("les clés du coffre manquent (première installation : lancez d’abord « relais migrate ») : %w", err)
+	}
 	if err != nil {
 		return err
 	}

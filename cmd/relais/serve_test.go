@@ -155,3 +155,26 @@ func (s *site) dial() net.Conn {
 	s.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
+
+// TestServeWithoutKeys: a server whose vault's keys are lost refuses to start and
+// makes no new ones, under which everybody in the database would be unreadable.
+func TestServeWithoutKeys(t *testing.T) {
+	s := newSite(t)
+	if code, out := s.verb(t.Context(), "migrate"); code != 0 {
+		t.Fatal(out)
+	}
+	lost := []string{filepath.Join(s.dir, "data", "coffre.json"), filepath.Join(s.dir, "data", "index.key")}
+	for _, key := range lost {
+		if err := os.Remove(key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, out := s.verb(t.Context(), "serve"); code != 1 || !strings.Contains(out, "clés du coffre manquent") {
+		t.Errorf("serve without keys: %d %s", code, out)
+	}
+	for _, key := range lost {
+		if _, err := os.Stat(key); err == nil {
+			t.Errorf("%s was made again", filepath.Base(key))
+		}
+	}
+}
