@@ -115,9 +115,9 @@ func retention(ctx context.Context, c call) error {
 		if dry {
 			head = "À blanc, rien n’est supprimé."
 		}
-		_, err = fmt.Fprintf(c.stdout, "%s\n  entrées d’accès de plus de %d mois, contenu supprimé : %d\n  usagers au terme de la conservation, effacés : %d\n"+
+		_, err = fmt.Fprintf(c.stdout, "%s\n  entrées d’accès de plus de %d mois, contenu supprimé : %d\n  usagers au terme de la conservation, effacés : %d\n  mois dont les agents ne sont plus nommables : %d\n"+
 			"  mandats archivés (ouverture avec motif) : %d\n  mandats gelés par un litige : %d, dont à revoir : %d\n",
-			head, cfg.RetentionAcces, r.Access, r.Usagers, r.Archived, r.Disputed, r.Review)
+			head, cfg.RetentionAcces, r.Access, r.Usagers, r.Agents, r.Archived, r.Disputed, r.Review)
 		return err
 	})
 }

@@ -194,7 +194,7 @@ func (e evidence) aidant(_ context.Context, _ *store.Store) (string, error) {
 	if _, err := e.dossier.VerifyAidant(); err != nil {
 		return "", err
 	}
-	if e.sign.Actor.Ref != e.mandat.AcceptedBy {
+	if e.sign.Actor.Ref != e.mandat.AcceptedBy && !journal.Hidden(e.sign.Actor.Ref) {
 		return "", broken("l’aidant qui a accepté n’est pas celui du journal")
 	}
 	return e.dossier.Aidant.Issuer + " a signé la connexion de l’aidant, qui porte l’empreinte du même texte", nil

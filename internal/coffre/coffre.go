@@ -6,8 +6,8 @@
 //
 //	DATA/coffre.json  the master key: a cleartext Tink AES256-GCM keyset
 //	DATA/index.key    32 random bytes: the key of the search index and of pseudonyms
-//	database          one wrapped key per subject (an usager or a draft), the
-//	                  sealed values, the index tokens
+//	database          one wrapped key per subject (an usager, an agent, a draft,
+//	                  the staff of a month), the sealed values, the index tokens
 //
 // Both files are created together on the first start, mode 0600; the index key
 // is never written again, the master key by a rotation only. Restoring one without the other is refused.

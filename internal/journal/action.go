@@ -71,6 +71,7 @@ const (
 	Heartbeat     Action = "journal.heartbeat"
 	ClockBack     Action = "horloge.recul"
 	CoffreRotate  Action = "coffre.rotate"
+	AgentsForget  Action = "agents.forget"
 )
 
 type label struct {
@@ -127,6 +128,7 @@ var labels = map[Action]label{
 	Heartbeat:     {"Relais fonctionne", Access},
 	ClockBack:     {"L’horloge a reculé", Evidence},
 	CoffreRotate:  {"Clé maîtresse du coffre renouvelée", Evidence},
+	AgentsForget:  {"Identités d’agents rendues illisibles", Evidence},
 	JournalExport: {"Preuve exportée", Evidence},
 	JournalEpoch:  {"Nouvelle époque du journal", Evidence},
 	JournalRotate: {"Clé du journal changée", Evidence},

@@ -144,9 +144,9 @@ func (r Replay) Differs(m Mandat, journalID int64) string {
 	switch {
 	case m.State != r.State:
 		return fmt.Sprintf("état %q, le journal dit %q", m.State, r.State)
-	case m.CreatedBy != r.CreatedBy || !near(m.CreatedAt, r.Created):
+	case !sameAgent(m.CreatedBy, r.CreatedBy) || !near(m.CreatedAt, r.Created):
 		return "auteur ou date du brouillon"
-	case m.AcceptedBy != r.Accepted || !near(m.SignedAt, r.Signed):
+	case !sameAgent(m.AcceptedBy, r.Accepted) || !near(m.SignedAt, r.Signed):
 		return "acceptation : agent ou date"
 	case m.State != SansSuite && !near(m.Signature.GivenAt, r.Given):
 		return "date à laquelle le mandat a été donné"
@@ -180,6 +180,10 @@ func (r Replay) domaines(m Mandat) string {
 	}
 	return ""
 }
+
+// sameAgent tells that an entry may name that agent: one whose month's key is
+// destroyed names nobody any more.
+func sameAgent(id, ref string) bool { return id == ref || journal.Hidden(ref) }
 
 // near tells that an entry of this date may tell of that moment.
 func near(moment, entry time.Time) bool {

@@ -135,7 +135,7 @@ func (s *Store) KeysCommittedBefore(ctx context.Context, issuer, digest string, 
 	if err != nil {
 		return false, err
 	}
-	records, err := records(rows)
+	records, err := s.records(ctx, rows)
 	for _, r := range records {
 		if r.Details["jwks_sha256"] == digest {
 			return true, nil
@@ -154,7 +154,7 @@ func (s *Store) Journal(ctx context.Context, f journal.Filter) ([]journal.Record
 	if err != nil {
 		return nil, err
 	}
-	return records(rows)
+	return s.records(ctx, rows)
 }
 
 // journalQuery builds the statement of a filter. A period is turned into bounds
@@ -180,7 +180,15 @@ func (s *Store) journalQuery(ctx context.Context, f journal.Filter) (query, []an
 		add("id >= ? AND id <= ? AND ts >= ? AND ts < ?", b.Low, b.High, instant(from), instant(to))
 	}
 	if f.Actor != "" {
-		add("actor_ref = ?", f.Actor)
+		refs, err := s.refsOf(ctx, f.Actor)
+		if err != nil {
+			return "", nil, err
+		}
+		values := make([]any, len(refs))
+		for i, ref := range refs {
+			values[i] = ref
+		}
+		add("actor_ref IN (?"+strings.Repeat(", ?", len(refs)-1)+")", values...)
 	}
 	if f.Action != "" {
 		add("action = ?", string(f.Action))
@@ -209,7 +217,7 @@ func page(limit int) int {
 	return min(limit, 1000)
 }
 
-func records(rows []bodyRow) ([]journal.Record, error) {
+func (s *Store) records(ctx context.Context, rows []bodyRow) ([]journal.Record, error) {
 	out := make([]journal.Record, 0, len(rows))
 	for _, row := range rows {
 		if row.PrunedBy != 0 {
@@ -221,6 +229,9 @@ func records(rows []bodyRow) ([]journal.Record, error) {
 			return nil, fmt.Errorf("entrée %d: %w", row.ID, err)
 		}
 		r.Index = row.ID
+		if r, err = s.showAgents(ctx, r); err != nil {
+			return nil, err
+		}
 		out = append(out, r)
 	}
 	return out, nil
@@ -232,7 +243,7 @@ func (s *Store) MandatEntries(ctx context.Context, mandatID string) ([]journal.R
 	if err != nil {
 		return nil, err
 	}
-	return records(rows)
+	return s.records(ctx, rows)
 }
 
 // Entry is one entry with its bytes and its leaf; [journal.ErrNotFound] when the

@@ -10,7 +10,8 @@ type queries struct {
 	streamEnd, entryAt, entriesOfMandat                       query
 	journalBounds, keysLast, keysBefore                       query
 	verifyRows, verifyNodes, verifyLeaves                     query
-	keyInsert, keyDelete                                      query
+	keyInsert, keyDelete, keyByName, keyOnce                  query
+	maskList, firstDispute                                    query
 	organisationInsert                                        query
 	organisationByID, organisationList                        query
 	aidantInsert, aidantUpdate, aidantByID                    query
@@ -62,5 +63,6 @@ func newQueries() queries {
 	q.delegations()
 	q.conserve()
 	q.proofs()
+	q.masks()
 	return q
 }

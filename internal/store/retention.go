@@ -20,6 +20,7 @@ type Conservation struct {
 	Archived int64 // mandats whose evidence is archived
 	Disputed int64 // mandats whose deletion a dispute freezes
 	Review   int64 // of these, how many are past their review date
+	Agents   int64 // months whose agents nobody can name any more
 }
 
 func (r bodyRow) pruned() journal.Record {
@@ -40,7 +41,8 @@ func (s *Store) nameAccessActions(ctx context.Context) error {
 }
 
 // Retain applies both clocks: access entries older than accessMonths lose their
-// bodies, and usagers whose last evidence has run out are erased. What a dispute
+// bodies, usagers whose last evidence has run out are erased, and the agents of
+// months whose entries have run out cannot be named any more. What a dispute
 // freezes stays. With dry it only counts. Running it again finds nothing new.
 func (s *Store) Retain(ctx context.Context, accessMonths int, dry bool) (Conservation, error) {
 	now := s.moment()
@@ -55,33 +57,49 @@ func (s *Store) Retain(ctx context.Context, accessMonths int, dry bool) (Conserv
 	}
 	if dry {
 		report.Usagers = int64(len(due))
-		report.Access, err = one[int64](ctx, s, s.q.pruneCount, limit)
-		return report, err
-	}
-	for {
-		n, err := s.pruneSome(ctx, limit)
-		report.Access += n
-		if err != nil {
+		if report.Access, err = one[int64](ctx, s, s.q.pruneCount, limit); err != nil {
 			return report, err
 		}
-		if n < pruneBatch {
-			break
+		report.Agents, err = s.forgetAgents(ctx, accessMonths, true)
+		return report, err
+	}
+	if report.Access, err = s.pruneAll(ctx, limit); err != nil {
+		return report, err
+	}
+	if report.Usagers, err = s.eraseDue(ctx, due); err != nil {
+		return report, err
+	}
+	if report.Agents, err = s.forgetAgents(ctx, accessMonths, false); err != nil {
+		return report, err
+	}
+	if report.Access+report.Agents == 0 {
+		return report, nil
+	}
+	return report, s.engine.scrub(ctx, s)
+}
+
+func (s *Store) pruneAll(ctx context.Context, limit instant) (pruned int64, err error) {
+	for {
+		n, err := s.pruneSome(ctx, limit)
+		pruned += n
+		if err != nil || n < pruneBatch {
+			return pruned, err
 		}
 	}
+}
+
+func (s *Store) eraseDue(ctx context.Context, due []string) (erased int64, err error) {
 	for _, id := range due {
 		_, _, err := s.EraseUsager(ctx, id, usager.Duree, journal.Systeme(), false)
 		if errors.Is(err, usager.ErrErased) || errors.Is(err, usager.ErrFrozen) || errors.Is(err, usager.ErrRunning) {
 			continue // another instance, or a change since the list was made
 		}
 		if err != nil {
-			return report, fmt.Errorf("effacement: %w", err)
+			return erased, fmt.Errorf("effacement: %w", err)
 		}
-		report.Usagers++
+		erased++
 	}
-	if report.Access == 0 {
-		return report, nil
-	}
-	return report, s.engine.scrub(ctx, s)
+	return erased, nil
 }
 
 func (s *Store) phases(ctx context.Context) (Conservation, error) {

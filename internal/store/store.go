@@ -56,6 +56,9 @@ type Vault interface {
 	Reveal(wrapped []byte, subject, purpose string, sealed []byte) ([]byte, error)
 	// Token is a keyed hash, the same for the same kind and value.
 	Token(kind, value string) string
+	// NewMask makes the wrapped key under which agents are hidden in entries.
+	NewMask(subject string) ([]byte, error)
+	OpenMask(wrapped []byte, subject string) (journal.Mask, error)
 }
 
 // Options say what to open.
@@ -83,6 +86,7 @@ type Store struct {
 	statements atomic.Int64
 	commits    atomic.Int64
 	clock      clock
+	masks      masks
 }
 
 // engine is what differs between SQLite and PostgreSQL in writing.

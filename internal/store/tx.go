@@ -89,6 +89,11 @@ func (t *tx) append(f journal.Fact) (int64, error) {
 
 // enter is the only place where a fact becomes an entry.
 func (t *tx) enter(f journal.Fact) (int64, error) {
+	key := journal.AgentKeyOf(t.now, f.Action().Class())
+	f, err := f.HideAgents(func(id string) (string, error) { return t.hide(key, id) })
+	if err != nil {
+		return 0, fmt.Errorf("agents de l’entrée: %w", err)
+	}
 	e := journal.Entry{ID: newEntryID(t.now), At: t.now, Fact: f, RequestID: journal.RequestID(t.ctx), App: t.s.app}
 	if stream := f.Stream(); stream != "" {
 		end, err := t.stream(stream)
