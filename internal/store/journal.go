@@ -71,7 +71,7 @@ func (r headRow) head() (journal.Head, error) {
 func (q *queries) journal() {
 	q.head = "SELECT size, root, edge FROM journal_head WHERE one = 1"
 	q.headLock = q.head + " FOR UPDATE" // PostgreSQL only
-	q.headCheck = "SELECT size, root, edge, (SELECT coalesce(max(id), -1) FROM journal) AS last FROM journal_head WHERE one = 1"
+	q.headCheck = "SELECT size, root, edge, coalesce((SELECT idx FROM journal_entry ORDER BY idx DESC LIMIT 1), -1) AS last FROM journal_head WHERE one = 1"
 	q.headMove = "UPDATE journal_head SET size = ?, root = ?, edge = ? WHERE one = 1 AND size = ? AND root = ?"
 	q.entryInsert = insertInto("journal", entryRow{})
 	q.entryAppend = "WITH e AS (" + q.entryInsert + `),
@@ -79,12 +79,12 @@ func (q *queries) journal() {
 		UPDATE journal_head SET size = ?, root = ?, edge = ? WHERE one = 1 AND size = ?` // PostgreSQL only
 	q.nodeInsert = "INSERT INTO journal_node (idx, h) VALUES (?, ?)"
 	q.streamEnd = "SELECT stream_seq AS seq, leaf FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq DESC LIMIT 1"
-	q.entryAt = query("SELECT " + plain(entryRow{}) + " FROM journal WHERE id = ?")
+	q.entryAt = query("SELECT " + indexed(entryRow{}) + " FROM journal_entry WHERE idx = ?")
 	q.entriesOfMandat = "SELECT " + query(plain(bodyRow{})) + " FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq"
-	q.journalBounds = "SELECT coalesce(min(id), 0) AS low, coalesce(max(id), -1) AS high FROM journal WHERE ts >= ? AND ts < ?"
-	q.keysLast = "SELECT id, body FROM journal WHERE action = ? AND object_id = ? ORDER BY id DESC LIMIT 1"
-	q.keysBefore = "SELECT id, body FROM journal WHERE action = ? AND object_id = ? AND id < ? ORDER BY id"
-	q.verifyRows = query("SELECT " + plain(entryRow{}) + " FROM journal ORDER BY id")
+	q.journalBounds = "SELECT coalesce(min(idx), 0) AS low, coalesce(max(idx), -1) AS high FROM journal_entry WHERE ts >= ? AND ts < ?"
+	q.keysLast = "SELECT id, body FROM journal WHERE action = ? AND object_id = ? ORDER BY id DESC LIMIT 1" // the row last written, numbered or not
+	q.keysBefore = "SELECT idx AS id, body FROM journal_entry WHERE action = ? AND object_id = ? AND idx < ? ORDER BY idx"
+	q.verifyRows = query("SELECT " + indexed(entryRow{}) + " FROM journal_entry ORDER BY idx")
 	q.verifyNodes = "SELECT idx, h FROM journal_node ORDER BY idx"
 	q.verifyLeaves = `SELECT j.id FROM journal j LEFT JOIN journal_leaf l ON l.idx = j.id AND l.entry_id = j.id AND l.h = j.leaf
 		WHERE l.idx IS NULL UNION ALL SELECT idx FROM journal_leaf WHERE idx NOT IN (SELECT id FROM journal) ORDER BY 1 LIMIT 1` // PostgreSQL only
@@ -160,7 +160,7 @@ func (s *Store) Journal(ctx context.Context, f journal.Filter) ([]journal.Record
 // journalQuery builds the statement of a filter. A period is turned into bounds
 // on the index first, so that the newest-first walk never leaves it.
 func (s *Store) journalQuery(ctx context.Context, f journal.Filter) (query, []any, error) {
-	where, args := []string{"id >= 0"}, []any{}
+	where, args := []string{"idx >= 0"}, []any{}
 	add := func(condition string, values ...any) {
 		where, args = append(where, condition), append(args, values...)
 	}
@@ -177,7 +177,7 @@ func (s *Store) journalQuery(ctx context.Context, f journal.Filter) (query, []an
 		if err != nil {
 			return "", nil, err
 		}
-		add("id >= ? AND id <= ? AND ts >= ? AND ts < ?", b.Low, b.High, instant(from), instant(to))
+		add("idx >= ? AND idx <= ? AND ts >= ? AND ts < ?", b.Low, b.High, instant(from), instant(to))
 	}
 	if f.Actor != "" {
 		refs, err := s.refsOf(ctx, f.Actor)
@@ -203,10 +203,10 @@ func (s *Store) journalQuery(ctx context.Context, f journal.Filter) (query, []an
 		}
 	}
 	if f.Before > 0 {
-		add("id < ?", f.Before)
+		add("idx < ?", f.Before)
 	}
 	args = append(args, page(f.Limit))
-	return query("SELECT " + plain(bodyRow{}) + " FROM journal WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?"), args, nil
+	return query("SELECT " + indexed(bodyRow{}) + " FROM journal_entry WHERE " + strings.Join(where, " AND ") + " ORDER BY idx DESC LIMIT ?"), args, nil
 }
 
 // page bounds what one call returns.

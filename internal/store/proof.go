@@ -37,7 +37,7 @@ type hashRow struct {
 }
 
 func (q *queries) proofs() {
-	q.leafSpan = "SELECT id AS idx, leaf AS h FROM journal WHERE id >= ? AND id < ? ORDER BY id"
+	q.leafSpan = "SELECT idx, leaf AS h FROM journal_entry WHERE idx >= ? AND idx < ? ORDER BY idx"
 	q.leafSpanApart = "SELECT idx, h FROM journal_leaf WHERE idx >= ? AND idx < ? ORDER BY idx" // PostgreSQL only
 	q.nodeSpan = "SELECT idx, h FROM journal_node WHERE idx >= ? AND idx <= ? ORDER BY idx"
 	q.checkpointInsert = insertInto("journal_checkpoint", checkpointRow{})
@@ -47,8 +47,8 @@ func (q *queries) proofs() {
 	q.attestations = query("SELECT " + plain(attestationRow{}) + " FROM journal_attestation WHERE origin = ? AND kind = ? AND size = ? ORDER BY name")
 	q.attestationLast = query("SELECT " + plain(attestationRow{}) +
 		" FROM journal_attestation WHERE origin = ? AND kind = ? ORDER BY size DESC, created_at DESC LIMIT 1")
-	q.exportMandat = "SELECT id, body FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq LIMIT ?"
-	q.exportPeriod = "SELECT id, body FROM journal WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?"
+	q.exportMandat = "SELECT idx AS id, body FROM journal_entry WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq LIMIT ?"
+	q.exportPeriod = "SELECT idx AS id, body FROM journal_entry WHERE idx >= ? AND idx <= ? ORDER BY idx LIMIT ?"
 }
 
 // Hashes reads the journal's tree for proofs: each missing hash costs one range

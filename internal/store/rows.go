@@ -35,6 +35,18 @@ func columns(alias string, row any) string {
 // plain lists the columns of a statement on one table.
 func plain(row any) string { return strings.Join(names(row), ", ") }
 
+// indexed lists what to select of the view journal_entry for a row struct whose
+// id is the entry's index. Order and compare by idx: id is another column there.
+func indexed(row any) string {
+	n := names(row)
+	for i, name := range n {
+		if name == "id" {
+			n[i] = "idx AS id"
+		}
+	}
+	return strings.Join(n, ", ")
+}
+
 // insertInto is the statement that inserts a row; its arguments are [args].
 func insertInto(table string, row any) query {
 	n := names(row)

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"relais/internal/aidant"
+	"relais/internal/journal"
+)
+
+// TestReadsByIndexUseIndexes: whoever reads the journal by index goes through the
+// view journal_entry, and no such read but the whole verification walks a table.
+func TestReadsByIndexUseIndexes(t *testing.T) {
+	for _, engine := range []string{SQLite, PostgreSQL} {
+		t.Run(engine, func(t *testing.T) {
+			s := openEmpty(t, engine)
+			facts := make([]journal.Fact, 3000)
+			for i := range facts {
+				facts[i] = aidant.LoginFailed(fmt.Sprint("n", i))
+			}
+			if err := s.Append(context.Background(), facts...); err != nil {
+				t.Fatal(err)
+			}
+			if engine == PostgreSQL {
+				if _, err := s.read.db.Exec("ANALYZE"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			period, args, err := s.journalQuery(context.Background(), journal.Filter{From: s.moment().Add(-time.Hour)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, beforeArgs, err := s.journalQuery(context.Background(), journal.Filter{Before: 1500})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, c := range map[string]struct {
+				q    query
+				args []any
+			}{
+				"entryAt": {s.q.entryAt, []any{1500}}, "headCheck": {s.q.headCheck, nil}, "leafSpan": {s.q.leafSpan, []any{1024, 1044}},
+				"keysBefore": {s.q.keysBefore, []any{"cles.vues", "i", 1500}}, "exportMandat": {s.q.exportMandat, []any{"m-x", 10}},
+				"exportPeriod": {s.q.exportPeriod, []any{1500, 1520, 200}}, "period": {period, args}, "before": {before, beforeArgs},
+			} {
+				if plan := explain(t, s, c.q, c.args); strings.Contains(plan, "SCAN j") && !strings.Contains(plan, "USING") || strings.Contains(plan, "Seq Scan on journal ") ||
+					strings.Contains(plan, "Seq Scan on journal_leaf") {
+					t.Errorf("%s walks a table:\n%s", name, plan)
+				}
+			}
+		})
+	}
+}
+
+func explain(t *testing.T, s *Store, q query, args []any) string {
+	t.Helper()
+	word := "EXPLAIN "
+	if _, lite := s.engine.(*writer); lite {
+		word = "EXPLAIN QUERY PLAN "
+	}
+	rows, err := s.read.db.Queryx(sqlx.Rebind(sqlx.BindType(s.read.db.DriverName()), word+string(q)), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var out strings.Builder
+	for rows.Next() {
+		line, err := rows.SliceScan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&out, line[len(line)-1])
+	}
+	return out.String()
+}
