@@ -7,7 +7,7 @@ INSTALL = sh internal/testkit/install.sh
 SOURCES = cmd internal sql ui testdata
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench screenshots fmt vet clean
+.PHONY: help demo test vuln build bench screenshots fmt vet clean
 
 help: ## say what can be done here (the default)
 	@echo "Relais: a mandat given at the counter, used at a public service, journalled."
@@ -23,6 +23,9 @@ test: ## run every test: both databases, a real browser, the race detector
 	@$(INSTALL) test
 	@$(MAKE) --no-print-directory vet
 	go test -race -shuffle=on -p 2 -timeout 25m ./...
+
+vuln: ## look for known vulnerabilities (VULNDB=folder or .tgz for an offline database)
+	@sh internal/testkit/vuln.sh "$(VULNDB)"
 
 build: ## build bin/relais
 	@$(INSTALL) build
