@@ -82,6 +82,7 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 	go h.sweep(background)
 	go h.pulse(background)
 	go h.nightly(background)
+	go h.follow(background)
 	sealed := make(chan struct{})
 	go func() { h.sealer.Run(background); close(sealed) }()
 	var failure error
@@ -101,7 +102,27 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 	if _, err := h.sealer.Seal(end); err != nil { // the last entries; the reason is in the log already
 		h.log.Warn("the last entries are not sealed", "error", err)
 	}
+	if err := h.store.RunFollowers(end); err != nil {
+		h.log.Warn("the last entries are not listed for searches", "error", err)
+	}
 	return errors.Join(failure, h.store.Close())
+}
+
+// follow keeps what is derived from the journal up to date. Nothing is lost when
+// it fails: the next round takes up where the last one ended.
+func (h *house) follow(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := h.store.RunFollowers(ctx); err != nil && ctx.Err() == nil {
+				h.log.Error("followers of the journal", "error", err)
+			}
+		}
+	}
 }
 
 // sweep clears what has run its time: ended sessions, drafts without sequel.

@@ -116,6 +116,23 @@ func (o Organisation) May(code string) bool {
 	return len(o.Domaines) == 0 || slices.Contains(o.Domaines, code)
 }
 
+// Departement is the code of the territory in which the structure lies, from its
+// postcode: two digits, three overseas ("974"), "" without a postcode. Corsica is
+// "20": postcodes do not tell its two départements apart.
+func (o Organisation) Departement() string { return DepartementOf(o.Postcode) }
+
+// DepartementOf is [Organisation.Departement] of a postcode.
+func DepartementOf(postcode string) string {
+	digits := strings.ReplaceAll(postcode, " ", "")
+	switch {
+	case len(digits) < 3:
+		return ""
+	case strings.HasPrefix(digits, "97") || strings.HasPrefix(digits, "98"):
+		return digits[:3]
+	}
+	return digits[:2]
+}
+
 // PostalAddress is the address on one line.
 func (o Organisation) PostalAddress() string {
 	return strings.TrimSpace(o.Address + ", " + strings.TrimSpace(o.Postcode+" "+o.City))

@@ -93,3 +93,11 @@ func TestMayAndAddress(t *testing.T) {
 		t.Errorf("restricted: %q", o.PostalAddress())
 	}
 }
+
+func TestDepartement(t *testing.T) {
+	for postcode, want := range map[string]string{"22000": "22", "01000": "01", "97400": "974", "98800": "988", "20 000": "20", "": "", "22": ""} {
+		if got := (organisation.Organisation{Postcode: postcode}).Departement(); got != want {
+			t.Errorf("%q lies in %q, want %q", postcode, got, want)
+		}
+	}
+}

@@ -82,8 +82,9 @@ func (q *queries) journal() {
 	q.entryAt = query("SELECT " + indexed(entryRow{}) + " FROM journal_entry WHERE idx = ?")
 	q.entriesOfMandat = "SELECT " + query(plain(bodyRow{})) + " FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq"
 	q.journalBounds = "SELECT coalesce(min(idx), 0) AS low, coalesce(max(idx), -1) AS high FROM journal_entry WHERE ts >= ? AND ts < ?"
-	q.keysLast = "SELECT id, body FROM journal WHERE action = ? AND object_id = ? ORDER BY id DESC LIMIT 1" // the row last written, numbered or not
-	q.keysBefore = "SELECT idx AS id, body FROM journal_entry WHERE action = ? AND object_id = ? AND idx < ? ORDER BY idx"
+	const keys = " WHERE action = '" + string(journal.KeysSeen) + "' AND object_id = ?"     // names the partial index
+	q.keysLast = query("SELECT id, body FROM journal" + keys + " ORDER BY id DESC LIMIT 1") // the row last written, numbered or not
+	q.keysBefore = query("SELECT idx AS id, body FROM journal_entry" + keys + " AND idx < ? ORDER BY idx")
 	q.verifyRows = query("SELECT " + indexed(entryRow{}) + " FROM journal_entry ORDER BY idx")
 	q.verifyNodes = "SELECT idx, h FROM journal_node ORDER BY idx"
 	q.verifyLeaves = `SELECT j.id FROM journal j LEFT JOIN journal_leaf l ON l.idx = j.id AND l.entry_id = j.id AND l.h = j.leaf
@@ -115,12 +116,12 @@ func (s *Store) CommitKeys(ctx context.Context, issuer, jwksSHA256 string) error
 		r, err := journal.Parse(row.Body)
 		return r.Details["jwks_sha256"] == jwksSHA256, err
 	}
-	if ok, err := known(one[bodyRow](ctx, s, s.q.keysLast, string(journal.KeysSeen), issuer)); ok || err != nil {
+	if ok, err := known(one[bodyRow](ctx, s, s.q.keysLast, issuer)); ok || err != nil {
 		return err
 	}
 	return s.write(ctx, func(t *tx) error {
 		var row bodyRow
-		if ok, err := known(row, t.get(&row, s.q.keysLast, string(journal.KeysSeen), issuer)); ok || err != nil {
+		if ok, err := known(row, t.get(&row, s.q.keysLast, issuer)); ok || err != nil {
 			return err
 		}
 		_, err := t.append(aidant.KeysSeen(issuer, jwksSHA256))
@@ -131,7 +132,7 @@ func (s *Store) CommitKeys(ctx context.Context, issuer, jwksSHA256 string) error
 // KeysCommittedBefore tells whether an issuer's keys with this digest were
 // written in an entry below index.
 func (s *Store) KeysCommittedBefore(ctx context.Context, issuer, digest string, index int64) (bool, error) {
-	rows, err := many[bodyRow](ctx, s, s.q.keysBefore, string(journal.KeysSeen), issuer, index)
+	rows, err := many[bodyRow](ctx, s, s.q.keysBefore, issuer, index)
 	if err != nil {
 		return false, err
 	}
@@ -218,23 +219,28 @@ func page(limit int) int {
 }
 
 func (s *Store) records(ctx context.Context, rows []bodyRow) ([]journal.Record, error) {
-	out := make([]journal.Record, 0, len(rows))
-	for _, row := range rows {
+	out, _, err := s.opened(ctx, rows)
+	return out, err
+}
+
+// opened reads entries, and beside each the actor's reference as it stands there.
+func (s *Store) opened(ctx context.Context, rows []bodyRow) ([]journal.Record, []string, error) {
+	out, refs := make([]journal.Record, len(rows)), make([]string, len(rows))
+	for i, row := range rows {
 		if row.PrunedBy != 0 {
-			out = append(out, row.pruned())
+			out[i] = row.pruned()
 			continue
 		}
 		r, err := journal.Parse(row.Body)
 		if err != nil {
-			return nil, fmt.Errorf("entrée %d: %w", row.ID, err)
+			return nil, nil, fmt.Errorf("entrée %d: %w", row.ID, err)
 		}
-		r.Index = row.ID
-		if r, err = s.showAgents(ctx, r); err != nil {
-			return nil, err
+		r.Index, refs[i] = row.ID, r.Actor.Ref
+		if out[i], err = s.showAgents(ctx, r); err != nil {
+			return nil, nil, err
 		}
-		out = append(out, r)
 	}
-	return out, nil
+	return out, refs, nil
 }
 
 // MandatEntries lists the entries of one mandat, oldest first.

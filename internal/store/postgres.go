@@ -132,7 +132,7 @@ func (p *postgres) attempt(ctx context.Context, run func(*tx) error) error {
 	if err := dbtx.Commit(); err != nil {
 		return fmt.Errorf("écriture refusée: %w", err)
 	}
-	p.s.commits.Add(1)
+	p.s.committed(ctx)
 	return outcome
 }
 
@@ -183,7 +183,7 @@ type pgTx struct {
 }
 
 func (p pgTx) exec(ctx context.Context, q query, args ...any) (int64, error) {
-	p.s.statements.Add(1)
+	p.s.counted(ctx)
 	result, err := p.tx.ExecContext(ctx, p.tx.Rebind(string(q)), args...)
 	if err != nil {
 		return 0, err
@@ -192,11 +192,11 @@ func (p pgTx) exec(ctx context.Context, q query, args ...any) (int64, error) {
 }
 
 func (p pgTx) get(ctx context.Context, dest any, q query, args ...any) error {
-	p.s.statements.Add(1)
+	p.s.counted(ctx)
 	return p.tx.GetContext(ctx, dest, p.tx.Rebind(string(q)), args...)
 }
 
 func (p pgTx) list(ctx context.Context, dest any, q query, args ...any) error {
-	p.s.statements.Add(1)
+	p.s.counted(ctx)
 	return p.tx.SelectContext(ctx, dest, p.tx.Rebind(string(q)), args...)
 }

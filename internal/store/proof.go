@@ -89,7 +89,7 @@ func (s *Store) Span(ctx context.Context, span journal.Span) ([]journal.Hash, er
 // SaveCheckpoint keeps a signed checkpoint; one that is kept already stays. It
 // belongs to no entry: the tree is what it speaks of.
 func (s *Store) SaveCheckpoint(ctx context.Context, c journal.Signed) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.write(uncounted(ctx), func(t *tx) error {
 		var last checkpointRow
 		err := t.get(&last, s.q.checkpointLast, c.Origin)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {

@@ -52,6 +52,14 @@ type queries struct {
 	checkpointInsert, checkpointLast, checkpointAny         query
 	attestationInsert, attestations, attestationLast        query
 	exportMandat, exportPeriod                              query
+
+	// what follows the journal
+	followerNext, followerStart, followerMove, followerReset query
+	followRows, streamIndexes                                query
+	mandatBelongs, aidantBelongs, organisationLies           query
+	facetteInsert, facetteByCode                             query
+	postingInsert, postingsInsert, postingDelete             query
+	postingsForget                                           query
 }
 
 func newQueries() queries {
@@ -64,5 +72,7 @@ func newQueries() queries {
 	q.conserve()
 	q.proofs()
 	q.masks()
+	q.follow()
+	q.facetting()
 	return q
 }

@@ -61,7 +61,7 @@ func one[T any](ctx context.Context, s *Store, q query, args ...any) (T, error) 
 	if err != nil {
 		return row, err
 	}
-	s.statements.Add(1)
+	s.counted(ctx)
 	err = st.GetContext(s.read.patience(ctx), &row, args...)
 	return row, err
 }
@@ -72,7 +72,7 @@ func many[T any](ctx context.Context, s *Store, q query, args ...any) ([]T, erro
 	if err != nil {
 		return nil, err
 	}
-	s.statements.Add(1)
+	s.counted(ctx)
 	var rows []T
 	err = st.SelectContext(s.read.patience(ctx), &rows, args...)
 	return rows, err

@@ -63,6 +63,9 @@ func (s *Store) Retain(ctx context.Context, accessMonths int, dry bool) (Conserv
 		report.Agents, err = s.forgetAgents(ctx, accessMonths, true)
 		return report, err
 	}
+	if err := s.RunFollowers(ctx); err != nil { // what is emptied must stand in its lists, to be taken out of them
+		return report, err
+	}
 	if report.Access, err = s.pruneAll(ctx, limit); err != nil {
 		return report, err
 	}
@@ -121,6 +124,9 @@ func (s *Store) pruneSome(ctx context.Context, limit instant) (int64, error) {
 		sum := journal.NewPruneSum()
 		for _, r := range rows {
 			sum.Add(r.pruned())
+		}
+		if err := t.unlist(rows); err != nil {
+			return err
 		}
 		entry, err := t.append(sum.Fact(journal.Systeme()))
 		if err != nil {

@@ -87,6 +87,7 @@ type Store struct {
 	commits    atomic.Int64
 	clock      clock
 	masks      masks
+	facets     facetFollower
 }
 
 // engine is what differs between SQLite and PostgreSQL in writing.

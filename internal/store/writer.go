@@ -171,7 +171,7 @@ func (w *writer) attempt(batch []*request) (err error) {
 	if err := w.commit(); err != nil {
 		return err
 	}
-	w.s.commits.Add(1)
+	w.committed(batch)
 	w.head = &head
 	return nil
 }
@@ -236,7 +236,7 @@ func (w *writer) exec(ctx context.Context, q query, args ...any) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	w.s.statements.Add(1)
+	w.s.counted(ctx)
 	result, err := st.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, err
@@ -249,7 +249,7 @@ func (w *writer) get(ctx context.Context, dest any, q query, args ...any) error 
 	if err != nil {
 		return err
 	}
-	w.s.statements.Add(1)
+	w.s.counted(ctx)
 	return st.GetContext(ctx, dest, args...)
 }
 
@@ -258,7 +258,7 @@ func (w *writer) list(ctx context.Context, dest any, q query, args ...any) error
 	if err != nil {
 		return err
 	}
-	w.s.statements.Add(1)
+	w.s.counted(ctx)
 	return st.SelectContext(ctx, dest, args...)
 }
 
