@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,8 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,8 +44,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeUntilKilled drafts mandats from many goroutines at once and prints the id
-// of each one that the store acknowledged.
+// killStream is how many entries a child writes to each mandat.
+const killStream = 8
+
+// writeUntilKilled writes mandats and entries about them from many goroutines at
+// once, and prints what the store acknowledged: a mandat and its counter.
 func writeUntilKilled() {
 	st := mustOpen(os.Environ())
 	var wg sync.WaitGroup
@@ -51,13 +57,16 @@ func writeUntilKilled() {
 		wg.Go(func() {
 			for {
 				m, err := draftOne(context.Background(), st)
+				for n := 1; err == nil && n <= killStream; n++ {
+					print.Lock()
+					fmt.Printf("%s %d.\n", m.ID, n)
+					print.Unlock()
+					err = st.Append(context.Background(), m.Printed(journal.Systeme(), "acte"))
+				}
 				if err != nil {
 					fmt.Fprintln(os.Stderr, err)
 					os.Exit(3)
 				}
-				print.Lock()
-				fmt.Println(m.ID)
-				print.Unlock()
 			}
 		})
 	}
@@ -93,76 +102,179 @@ func draftOne(ctx context.Context, st *store.Store) (mandat.Mandat, error) {
 	})
 }
 
-// TestKill: kill -9 under load loses no acknowledged mandat, and the journal
-// verifies after each round. 30 rounds on SQLite, 10 on PostgreSQL.
+// killLoad is what is killed: how many processes write at once, and how often
+// they are killed.
+type killLoad struct {
+	engine    string
+	processes int
+	rounds    int
+}
+
+// TestKill: kill -9 at random under load, of one process or of two on the same
+// database, loses no acknowledged entry and forks nothing: the tree always goes
+// on from each head that was seen, no mandat's counter has a hole, and in the end
+// every entry verifies and every mandat is in the state that the journal says.
 func TestKill(t *testing.T) {
-	for engine, rounds := range map[string]int{config.SQLite: 30, config.Postgres: 10} {
-		t.Run(engine, func(t *testing.T) {
+	for _, load := range []killLoad{{config.SQLite, 1, 100}, {config.SQLite, 2, 100}, {config.Postgres, 1, 30}, {config.Postgres, 2, 30}} {
+		t.Run(fmt.Sprintf("%s/%d", load.engine, load.processes), func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(t.TempDir(), "data")
-			database := "sqlite:" + filepath.Join(dir, "relais.db")
-			if engine == config.Postgres {
-				database = pgtest.DSN(t)
+			k := newKilled(t, load)
+			for range load.rounds {
+				k.round()
 			}
-			environ := []string{"RELAIS_DATA=" + dir, "RELAIS_DATABASE_URL=" + database}
-			if code := run(t.Context(), []string{"migrate"}, environ, io.Discard, os.Stderr); code != 0 {
-				t.Fatal("migrate failed")
+			if _, err := k.st.Replay(t.Context()); err != nil {
+				t.Error(err)
 			}
-			st := mustOpen(environ)
-			defer st.Close()
-			if err := admitFictional(t.Context(), st); err != nil {
-				t.Fatal(err)
-			}
-			acknowledged := 0
-			for range rounds {
-				acknowledged += killRound(t, st, environ)
-			}
-			head, err := st.VerifyJournal(t.Context())
+			head, err := k.st.VerifyJournal(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("%d rounds, %d acknowledged, %d entries", rounds, acknowledged, head.Size)
-			if acknowledged < rounds {
-				t.Errorf("only %d writes in %d rounds: the test loads nothing", acknowledged, rounds)
+			t.Logf("%d rounds, %d acknowledged, %d entries", load.rounds, k.sum, head.Size)
+			if k.sum < load.rounds*load.processes {
+				t.Errorf("only %d writes in %d rounds: the test loads nothing", k.sum, load.rounds)
 			}
 		})
 	}
 }
 
-// killRound lets a child write for a while, kills it, and looks for everything
-// that it had acknowledged.
-func killRound(t *testing.T, st *store.Store, environ []string) int {
+// killed is a database whose writers are killed.
+type killed struct {
+	*testing.T
+	load         killLoad
+	environ      []string
+	st           *store.Store
+	raw          *sql.DB
+	acknowledged map[string]int // mandat → entries
+	sum          int
+	seen         journal.Checkpoint // the last head
+}
+
+func newKilled(t *testing.T, load killLoad) *killed {
 	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	path := filepath.Join(dir, "relais.db")
+	database, driver, dsn := "sqlite:"+path, "sqlite3", "file:"+path+"?_query_only=1&_busy_timeout=5000"
+	if load.engine == config.Postgres {
+		database = pgtest.DSN(t)
+		driver, dsn = "pgx", database
+	}
+	environ := []string{"RELAIS_DATA=" + dir, "RELAIS_DATABASE_URL=" + database}
+	if code := run(t.Context(), []string{"migrate"}, environ, io.Discard, os.Stderr); code != 0 {
+		t.Fatal("migrate failed")
+	}
+	k := &killed{T: t, load: load, environ: environ, st: mustOpen(environ), acknowledged: map[string]int{}}
+	t.Cleanup(func() { _ = k.st.Close() })
+	if err := admitFictional(t.Context(), k.st); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if k.raw, err = sql.Open(driver, dsn); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = k.raw.Close() })
+	return k
+}
+
+// round lets the children write for a while, kills each at a moment of its own,
+// and looks for everything that was ever acknowledged.
+func (k *killed) round() {
+	k.Helper()
+	var all sync.WaitGroup
+	said := make([][]string, k.load.processes)
+	for i := range said {
+		all.Go(func() { said[i] = k.child() })
+	}
+	all.Wait()
+	for _, lines := range said {
+		for _, line := range lines {
+			id, seq, ok := strings.Cut(line, " ")
+			n, err := strconv.Atoi(strings.TrimSuffix(seq, "."))
+			if !ok || err != nil || !strings.HasSuffix(seq, ".") {
+				continue // the last line may be cut
+			}
+			k.acknowledged[id] = max(k.acknowledged[id], n)
+			k.sum++
+		}
+	}
+	k.nothingLost()
+	k.goesOn()
+}
+
+// child writes until it is killed and returns what it said.
+func (k *killed) child() (lines []string) {
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), append(environ, killChild+"=1")...)
+	child.Env = append(os.Environ(), append(k.environ, killChild+"=1")...)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
+	if err == nil {
+		err = child.Start()
+	}
 	if err != nil {
-		t.Fatal(err)
+		k.Error(err)
+		return nil
 	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	var ids []string
-	if lines.Scan() { // it writes: now let it run for a while
-		ids = append(ids, lines.Text())
+	scanner := bufio.NewScanner(out)
+	if scanner.Scan() { // it writes: now let it run for a while
+		lines = append(lines, scanner.Text())
 	}
 	timer := time.AfterFunc(time.Duration(20+mathrand.IntN(150))*time.Millisecond, func() { _ = child.Process.Kill() })
 	defer timer.Stop()
-	for lines.Scan() {
-		if id := lines.Text(); len(id) == 27 { // the last line may be cut
-			ids = append(ids, id)
-		}
+	for scanner.Scan() {
+		lines = append(lines, scanner.Text())
 	}
 	_ = child.Wait() // killed: its error is the point
-	for _, id := range ids {
-		if _, err := st.Mandat(t.Context(), "ccas-valfictif", id); err != nil {
-			t.Fatalf("acknowledged and lost: %s: %v", id, err)
+	if status, ok := child.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
+		k.Errorf("a child ended by itself: %v", child.ProcessState)
+	}
+	return lines
+}
+
+// nothingLost compares each mandat's counter, as the database now has it, with
+// the highest that was acknowledged.
+func (k *killed) nothingLost() {
+	k.Helper()
+	rows, err := k.raw.QueryContext(k.Context(), "SELECT mandat_id, max(stream_seq), count(*) FROM journal WHERE mandat_id <> '' GROUP BY mandat_id")
+	if err != nil {
+		k.Fatal(err)
+	}
+	defer rows.Close()
+	found := map[string]int{}
+	for rows.Next() {
+		var id string
+		var last, count int
+		if err := rows.Scan(&id, &last, &count); err != nil {
+			k.Fatal(err)
+		}
+		if found[id] = last; last != count {
+			k.Fatalf("mandat %s: %d entries numbered up to %d", id, count, last)
 		}
 	}
-	if _, err := st.VerifyJournal(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := rows.Err(); err != nil {
+		k.Fatal(err)
 	}
-	return len(ids)
+	for id, n := range k.acknowledged {
+		if found[id] < n {
+			k.Fatalf("acknowledged and lost: mandat %s has %d entries of %d", id, found[id], n)
+		}
+	}
+}
+
+// goesOn proves that the tree is a continuation of the one seen before.
+func (k *killed) goesOn() {
+	k.Helper()
+	head, err := k.st.Head(k.Context())
+	if err != nil {
+		k.Fatal(err)
+	}
+	now := journal.Checkpoint{Origin: "test", Size: head.Size, Root: head.Root}
+	if k.seen.Size > 0 {
+		proof, err := journal.ProveConsistency(k.st.Hashes(k.Context()), k.seen.Size, now.Size)
+		if err == nil {
+			err = journal.CheckConsistency(proof, k.seen, now)
+		}
+		if err != nil {
+			k.Fatalf("the tree of %d entries is not a continuation of the one of %d: %v", now.Size, k.seen.Size, err)
+		}
+	}
+	k.seen = now
 }
