@@ -129,6 +129,9 @@ func (p *postgres) attempt(ctx context.Context, run func(*tx) error) error {
 	if !kept(outcome) {
 		return outcome
 	}
+	if err := p.s.hindrance(); err != nil {
+		return err
+	}
 	if err := dbtx.Commit(); err != nil {
 		return fmt.Errorf("écriture refusée: %w", err)
 	}
@@ -183,7 +186,9 @@ type pgTx struct {
 }
 
 func (p pgTx) exec(ctx context.Context, q query, args ...any) (int64, error) {
-	p.s.counted(ctx)
+	if err := p.s.step(ctx); err != nil {
+		return 0, err
+	}
 	result, err := p.tx.ExecContext(ctx, p.tx.Rebind(string(q)), args...)
 	if err != nil {
 		return 0, err
@@ -192,11 +197,15 @@ func (p pgTx) exec(ctx context.Context, q query, args ...any) (int64, error) {
 }
 
 func (p pgTx) get(ctx context.Context, dest any, q query, args ...any) error {
-	p.s.counted(ctx)
+	if err := p.s.step(ctx); err != nil {
+		return err
+	}
 	return p.tx.GetContext(ctx, dest, p.tx.Rebind(string(q)), args...)
 }
 
 func (p pgTx) list(ctx context.Context, dest any, q query, args ...any) error {
-	p.s.counted(ctx)
+	if err := p.s.step(ctx); err != nil {
+		return err
+	}
 	return p.tx.SelectContext(ctx, dest, p.tx.Rebind(string(q)), args...)
 }

@@ -88,6 +88,7 @@ type Store struct {
 	clock      clock
 	masks      masks
 	facets     facetFollower
+	hinder     func() error // set by tests only: refuses a statement or a commit
 }
 
 // engine is what differs between SQLite and PostgreSQL in writing.
@@ -152,6 +153,20 @@ func (s *Store) Fatal() <-chan error { return s.fatal }
 // aside) and how many transactions committed, since Open.
 func (s *Store) Counts() (statements, commits int64) {
 	return s.statements.Load(), s.commits.Load()
+}
+
+// step counts one statement of a transaction.
+func (s *Store) step(ctx context.Context) error {
+	s.counted(ctx)
+	return s.hindrance()
+}
+
+// hindrance is the failure that a test puts in the way of a write.
+func (s *Store) hindrance() error {
+	if s.hinder == nil {
+		return nil
+	}
+	return s.hinder()
 }
 
 // Ready checks the database, the version of its schema and the journal's head.

@@ -91,6 +91,9 @@ func (w *writer) close() error {
 	close(w.requests)
 	w.mu.Unlock()
 	<-w.done
+	for _, st := range w.prepared {
+		_ = st.Close() // or SQLite keeps the connection, with its files, for as long as the process
+	}
 	return errors.Join(w.conn.Close(), w.db.Close())
 }
 
@@ -168,6 +171,9 @@ func (w *writer) attempt(batch []*request) (err error) {
 			return errStale
 		}
 	}
+	if err := w.s.hindrance(); err != nil {
+		return err
+	}
 	if err := w.commit(); err != nil {
 		return err
 	}
@@ -236,7 +242,9 @@ func (w *writer) exec(ctx context.Context, q query, args ...any) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	w.s.counted(ctx)
+	if err := w.s.step(ctx); err != nil {
+		return 0, err
+	}
 	result, err := st.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, err
@@ -249,7 +257,9 @@ func (w *writer) get(ctx context.Context, dest any, q query, args ...any) error 
 	if err != nil {
 		return err
 	}
-	w.s.counted(ctx)
+	if err := w.s.step(ctx); err != nil {
+		return err
+	}
 	return st.GetContext(ctx, dest, args...)
 }
 
@@ -258,7 +268,9 @@ func (w *writer) list(ctx context.Context, dest any, q query, args ...any) error
 	if err != nil {
 		return err
 	}
-	w.s.counted(ctx)
+	if err := w.s.step(ctx); err != nil {
+		return err
+	}
 	return st.SelectContext(ctx, dest, args...)
 }
 
