@@ -99,11 +99,7 @@ func (s *Store) locate(ctx context.Context, rows []bodyRow) ([]located, error) {
 func (s *Store) belongs(ctx context.Context, q query, of map[string]belongsRow) error {
 	delete(of, "")
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(of)), inWidth) {
-		values := make([]any, inWidth)
-		for i := range values {
-			values[i] = ids[min(i, len(ids)-1)]
-		}
-		rows, err := many[belongsRow](ctx, s, q, values...)
+		rows, err := many[belongsRow](ctx, s, q, padded(ids)...)
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"relais/internal/aidant"
 	"relais/internal/journal"
@@ -143,71 +142,6 @@ func (s *Store) KeysCommittedBefore(ctx context.Context, issuer, digest string, 
 		}
 	}
 	return false, err
-}
-
-// Journal lists entries, newest first.
-func (s *Store) Journal(ctx context.Context, f journal.Filter) ([]journal.Record, error) {
-	q, args, err := s.journalQuery(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := many[bodyRow](ctx, s, q, args...)
-	if err != nil {
-		return nil, err
-	}
-	return s.records(ctx, rows)
-}
-
-// journalQuery builds the statement of a filter. A period is turned into bounds
-// on the index first, so that the newest-first walk never leaves it.
-func (s *Store) journalQuery(ctx context.Context, f journal.Filter) (query, []any, error) {
-	where, args := []string{"idx >= 0"}, []any{}
-	add := func(condition string, values ...any) {
-		where, args = append(where, condition), append(args, values...)
-	}
-	if !f.From.IsZero() || !f.To.IsZero() {
-		to := f.To
-		if to.IsZero() {
-			to = s.moment().AddDate(100, 0, 0)
-		}
-		from := f.From
-		if from.Year() < 1900 {
-			from = from.AddDate(1900, 0, 0)
-		}
-		b, err := one[struct{ Low, High int64 }](ctx, s, s.q.journalBounds, instant(from), instant(to))
-		if err != nil {
-			return "", nil, err
-		}
-		add("idx >= ? AND idx <= ? AND ts >= ? AND ts < ?", b.Low, b.High, instant(from), instant(to))
-	}
-	if f.Actor != "" {
-		refs, err := s.refsOf(ctx, f.Actor)
-		if err != nil {
-			return "", nil, err
-		}
-		values := make([]any, len(refs))
-		for i, ref := range refs {
-			values[i] = ref
-		}
-		add("actor_ref IN (?"+strings.Repeat(", ?", len(refs)-1)+")", values...)
-	}
-	if f.Action != "" {
-		add("action = ?", string(f.Action))
-	}
-	if f.Mandat != "" {
-		add("mandat_id = ? AND mandat_id <> ''", f.Mandat)
-	}
-	if f.Outcome != "" {
-		add("outcome = ?", string(f.Outcome))
-		if f.Outcome != journal.OK {
-			add("outcome <> 'ok'") // names the partial index
-		}
-	}
-	if f.Before > 0 {
-		add("idx < ?", f.Before)
-	}
-	args = append(args, page(f.Limit))
-	return query("SELECT " + indexed(bodyRow{}) + " FROM journal_entry WHERE " + strings.Join(where, " AND ") + " ORDER BY idx DESC LIMIT ?"), args, nil
 }
 
 // page bounds what one call returns.

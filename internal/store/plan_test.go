@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -19,11 +18,14 @@ func TestReadsByIndexUseIndexes(t *testing.T) {
 	for _, engine := range []string{SQLite, PostgreSQL} {
 		t.Run(engine, func(t *testing.T) {
 			s := openEmpty(t, engine)
-			facts := make([]journal.Fact, 3000)
+			facts := make([]journal.Fact, 12_000) // enough for 64 lookups to be cheaper than a walk
 			for i := range facts {
 				facts[i] = aidant.LoginFailed(fmt.Sprint("n", i))
 			}
 			if err := s.Append(context.Background(), facts...); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.RunFollowers(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			if engine == PostgreSQL {
@@ -31,23 +33,24 @@ func TestReadsByIndexUseIndexes(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			period, args, err := s.journalQuery(context.Background(), journal.Filter{From: s.moment().Add(-time.Hour)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			before, beforeArgs, err := s.journalQuery(context.Background(), journal.Filter{Before: 1500})
-			if err != nil {
-				t.Fatal(err)
-			}
+			now := instant(s.moment())
 			for name, c := range map[string]struct {
 				q    query
 				args []any
 			}{
 				"entryAt": {s.q.entryAt, []any{1500}}, "headCheck": {s.q.headCheck, nil}, "leafSpan": {s.q.leafSpan, []any{1024, 1044}},
 				"keysBefore": {s.q.keysBefore, []any{"i", 1500}}, "exportMandat": {s.q.exportMandat, []any{"m-x", 10}},
-				"exportPeriod": {s.q.exportPeriod, []any{1500, 1520, 200}}, "period": {period, args}, "before": {before, beforeArgs},
+				"exportPeriod": {s.q.exportPeriod, []any{1500, 1520, 200}}, "entriesDown": {s.q.entriesDown, []any{1500, 0, 50}},
+				"entriesIn": {s.q.entriesIn, padded([]int64{5, 7})}, "postingsDown": {s.q.postingsDown, []any{1, 1500, 0, 256}},
+				"facettesIn": {s.q.facettesIn, padded([]string{"a", "b"})}, "momentFrom": {s.q.momentFrom, []any{now}},
+				"momentUntil": {s.q.momentUntil, []any{now}}, "indexFrom": {s.q.indexFrom, []any{now, now}}, "indexUntil": {s.q.indexUntil, []any{now, now}},
+				"keysLast": {s.q.keysLast, []any{"i"}}, "followRows": {s.q.followRows, []any{1500, 100}}, "streamIndexes": {s.q.streamIndexes, []any{"m-x"}},
 			} {
-				if plan := explain(t, s, c.q, c.args); strings.Contains(plan, "SCAN j") && !strings.Contains(plan, "USING") || strings.Contains(plan, "Seq Scan on journal ") ||
+				plan := explain(t, s, c.q, c.args)
+				if strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort") && name != "exportMandat" && name != "keysBefore" { // which sort the few they find
+					t.Errorf("%s sorts:\n%s", name, plan)
+				}
+				if strings.Contains(plan, "SCAN j") && !strings.Contains(plan, "USING") || strings.Contains(plan, "Seq Scan on journal ") ||
 					strings.Contains(plan, "Seq Scan on journal_leaf") {
 					t.Errorf("%s walks a table:\n%s", name, plan)
 				}

@@ -60,6 +60,8 @@ type queries struct {
 	facetteInsert, facetteByCode                             query
 	postingInsert, postingsInsert, postingDelete             query
 	postingsForget                                           query
+	entriesDown, entriesIn, facettesIn, postingsDown         query
+	momentFrom, momentUntil, indexFrom, indexUntil           query
 }
 
 func newQueries() queries {
@@ -74,5 +76,7 @@ func newQueries() queries {
 	q.masks()
 	q.follow()
 	q.facetting()
+	q.filter()
+	q.period()
 	return q
 }

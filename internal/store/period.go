@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"time"
+
+	"relais/internal/journal"
+)
+
+// clockSlack is how far the order of dates may differ from that of the tree
+// without an entry that says so: the longest write, and two instances' clocks.
+const clockSlack = postgresTimeout
+
+func (q *queries) period() {
+	q.momentFrom = "SELECT ts FROM journal WHERE ts >= ? ORDER BY ts LIMIT 1"
+	q.momentUntil = "SELECT ts FROM journal WHERE ts < ? ORDER BY ts DESC LIMIT 1"
+	// + 0: only the index on ts may answer, never a walk of the entries in their order.
+	q.indexFrom = "SELECT coalesce(min(idx + 0), -1) FROM journal_entry WHERE ts >= ? AND ts <= ?"
+	q.indexUntil = "SELECT coalesce(max(idx + 0), -1) FROM journal_entry WHERE ts >= ? AND ts <= ?"
+}
+
+// span is a stretch of time that the clock went through twice.
+type span struct{ from, to time.Time }
+
+// period turns dates into bounds on the index. The order of dates is that of the
+// tree but for small differences and where an entry says that the clock stepped
+// back: there the bounds are drawn wider, and each entry's own date decides.
+func (x *search) period() error {
+	if x.f.From.IsZero() && x.f.To.IsZero() {
+		return nil
+	}
+	twice, err := x.s.steps(x.ctx)
+	if err != nil {
+		return err
+	}
+	if !x.f.From.IsZero() {
+		first, err := x.s.bound(x.ctx, x.s.q.momentFrom, x.f.From)
+		if err != nil || first.IsZero() {
+			x.high = -1 // nothing since then
+			return err
+		}
+		end := first.Add(clockSlack)
+		for _, s := range twice {
+			if !first.Before(s.from) && !first.After(s.to) && s.to.After(end) {
+				end = s.to
+			}
+		}
+		if x.low, err = one[int64](x.ctx, x.s, x.s.q.indexFrom, instant(first), instant(end)); err != nil {
+			return err
+		}
+	}
+	if x.f.To.IsZero() {
+		return nil
+	}
+	last, err := x.s.bound(x.ctx, x.s.q.momentUntil, x.f.To)
+	if err != nil || last.IsZero() {
+		x.high = -1
+		return err
+	}
+	start := last.Add(-clockSlack)
+	for _, s := range twice {
+		if !last.Before(s.from) && !last.After(s.to) && s.from.Before(start) {
+			start = s.from
+		}
+	}
+	high, err := one[int64](x.ctx, x.s, x.s.q.indexUntil, instant(start), instant(last))
+	x.high = min(x.high, high)
+	return err
+}
+
+// bound is the nearest date of an entry; zero when there is none.
+func (s *Store) bound(ctx context.Context, q query, at time.Time) (time.Time, error) {
+	if at.Year() < 1 || at.Year() > 9999 { // no entry is of such a year, and text would not sort
+		at = time.Date(min(max(at.Year(), 1), 9999), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
+	}
+	found, err := many[instant](ctx, s, q, instant(at))
+	if err != nil || len(found) == 0 {
+		return time.Time{}, err
+	}
+	return found[0].time(), nil
+}
+
+// steps lists the stretches of time that a clock set back made the journal go
+// through twice, as far as its last 64 entries that say so.
+func (s *Store) steps(ctx context.Context) ([]span, error) {
+	code := "action:" + string(journal.ClockBack)
+	numbers, err := s.numbers(ctx, []string{code})
+	if err != nil || len(numbers) == 0 {
+		return nil, err
+	}
+	indexes, err := many[int64](ctx, s, s.q.postingsDown, numbers[code], int64(math.MaxInt64), 0, inWidth)
+	if err != nil || len(indexes) == 0 {
+		return nil, err
+	}
+	rows, err := many[bodyRow](ctx, s, s.q.entriesIn, padded(indexes)...)
+	if err != nil {
+		return nil, err
+	}
+	records, err := s.records(ctx, rows)
+	var out []span
+	for _, r := range records {
+		seconds, _ := strconv.ParseInt(r.Details["secondes"], 10, 64) // written by us
+		out = append(out, span{r.At.Add(-clockSlack), r.At.Add(time.Duration(seconds)*time.Second + clockSlack)})
+	}
+	return out, err
+}
