@@ -33,6 +33,7 @@ var (
 		"internal/acte",         // the written mandat
 		"internal/delegation",   // one delegated login: choice, code, tokens
 		"internal/preuve",       // the evidence file: build and verify
+		"internal/mission",      // the written order of an auditeur
 	}
 	// adapters each know one outside thing.
 	adapters = []string{

@@ -62,6 +62,13 @@ type queries struct {
 	postingsForget                                           query
 	entriesDown, entriesIn, facettesIn, postingsDown         query
 	momentFrom, momentUntil, indexFrom, indexUntil           query
+	// missions
+	missionInsert, missionUpdate, missionByID          query
+	missionRunning, missionList, missionOf             query
+	aidantAuditeurs, mandatBehind                      query
+	revelationInsert, revelationRecent, revelationByID query
+	revelationAll, revelationOfMission                 query
+	revelationOfStructure                              query
 }
 
 func newQueries() queries {
@@ -78,5 +85,6 @@ func newQueries() queries {
 	q.facetting()
 	q.filter()
 	q.period()
+	q.missions()
 	return q
 }

@@ -7,11 +7,13 @@ import (
 
 // The purposes under which values are sealed; each names one place.
 const (
-	purposeAidant    = "aidant.identite"
-	purposeUsager    = "usager.identite"
-	purposeTexte     = "brouillon.texte"
-	purposeBrouillon = "brouillon.dossier"
-	purposeDossier   = "mandat.dossier"
+	purposeAidant     = "aidant.identite"
+	purposeUsager     = "usager.identite"
+	purposeTexte      = "brouillon.texte"
+	purposeBrouillon  = "brouillon.dossier"
+	purposeDossier    = "mandat.dossier"
+	purposeMission    = "mission.texte"
+	purposeRevelation = "revelation.motif"
 )
 
 // The kinds of keyed tokens.
