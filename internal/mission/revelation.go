@@ -59,7 +59,7 @@ func (m Mission) Reveal(t Target, reason string, recent int, by journal.Actor, a
 		With("entree", strconv.FormatInt(t.Entry, 10)).With("engagement", Commit(r.Salt, reason))
 	switch t.Kind {
 	case Agent:
-		r.AidantID, fact = t.AidantID, fact.With("agent", t.AidantID)
+		r.AidantID, fact = t.AidantID, fact.With("aidant", t.AidantID)
 	case Usager:
 		r.MandatID, fact = t.MandatID, fact.OfMandat(t.MandatID)
 	default:
