@@ -42,13 +42,27 @@ func ParseScope(code string) (journal.Scope, error) {
 	return journal.Scope{}, fmt.Errorf("%w: périmètre %q", ErrInvalid, code)
 }
 
+// ScopeLabel is a scope in French; structure is the name of the one it names.
+func ScopeLabel(s journal.Scope, structure string) string {
+	switch {
+	case s.Structure != "" && structure != "":
+		return structure
+	case s.Structure != "":
+		return "Structure " + s.Structure
+	case s.Departement != "":
+		return "Département " + s.Departement
+	}
+	return "Tout le journal"
+}
+
 // alphabet has neither vowels nor look-alikes: no label spells a word.
 const alphabet = "3456789BCDFGHJKLMNPQRSTVWXYZ"
 
-// labelSize is how many letters of the alphabet a label has: 28^6 is 480 million.
-const labelSize = 6
+// labelSize is how many letters of the alphabet a label has: 28^7 is 13 billion,
+// so that two of 20 000 agents hardly ever share one.
+const labelSize = 7
 
-// Label is the pseudonym of an agent within this mission, such as « A-7F3K2M »:
+// Label is the pseudonym of an agent within this mission, such as « A-7F3K2MP »:
 // the same on all its pages, another one in another mission.
 func (m Mission) Label(ref string) string {
 	mac := hmac.New(sha256.New, m.Salt)
@@ -63,7 +77,7 @@ func (m Mission) Label(ref string) string {
 	return "A-" + string(label)
 }
 
-var label = regexp.MustCompile(`^A-[` + alphabet + `]{6}$`)
+var label = regexp.MustCompile(`^A-[` + alphabet + `]{7}$`)
 
 // IsLabel tells whether a text has the shape of a pseudonym.
 func IsLabel(s string) bool { return label.MatchString(s) }

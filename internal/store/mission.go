@@ -52,6 +52,7 @@ func (q *queries) missions() {
 	q.missionOf = all + " WHERE mi.auditeur_id = ? ORDER BY mi.opened_at DESC, mi.id"
 	q.aidantAuditeurs = query("SELECT " + columns("i", aidantRow{}) + `, ik.wrapped AS "ikey" FROM aidant i
 		JOIN coffre_key ik ON ik.subject = 'aidant:' || i.id WHERE i.roles LIKE '%"auditeur"%' ORDER BY i.id`)
+	q.aidantIDs = "SELECT id FROM aidant ORDER BY id"
 	q.revelations()
 }
 
@@ -224,4 +225,9 @@ func (s *Store) Auditeurs(ctx context.Context) ([]aidant.Aidant, error) {
 		}
 	}
 	return out, nil
+}
+
+// AidantIDs lists the identifiers of all agents.
+func (s *Store) AidantIDs(ctx context.Context) ([]string, error) {
+	return many[string](ctx, s, s.q.aidantIDs)
 }

@@ -65,7 +65,7 @@ type queries struct {
 	// missions
 	missionInsert, missionUpdate, missionByID          query
 	missionRunning, missionList, missionOf             query
-	aidantAuditeurs, mandatBehind                      query
+	aidantAuditeurs, aidantIDs, mandatBehind           query
 	revelationInsert, revelationRecent, revelationByID query
 	revelationAll, revelationOfMission                 query
 	revelationOfStructure                              query
