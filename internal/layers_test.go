@@ -33,7 +33,8 @@ var (
 		"internal/acte",         // the written mandat
 		"internal/delegation",   // one delegated login: choice, code, tokens
 		"internal/preuve",       // the evidence file: build and verify
-		"internal/mission",      // the written order of an auditeur
+		"internal/revue",        // an auditeur's review of entries drawn at random
+		"internal/recherche",    // an auditeur's saved search
 	}
 	// adapters each know one outside thing.
 	adapters = []string{

@@ -74,11 +74,14 @@ const (
 	AgentsForget  Action = "agents.forget"
 )
 
-// The auditeur's missions.
+// What an auditeur works with: reviews and saved searches.
 const (
-	MissionOpen   Action = "mission.open"
-	MissionEnd    Action = "mission.end"
-	MissionReveal Action = "mission.reveal"
+	RevueOpen       Action = "revue.open"
+	RevueAnnotate   Action = "revue.annotate"
+	RevueClose      Action = "revue.close"
+	RevueView       Action = "revue.view"
+	RechercheSave   Action = "recherche.save"
+	RechercheDelete Action = "recherche.delete"
 )
 
 type label struct {
@@ -136,10 +139,15 @@ var labels = map[Action]label{
 	ClockBack:     {"L’horloge a reculé", Evidence},
 	CoffreRotate:  {"Clé maîtresse du coffre renouvelée", Evidence},
 	AgentsForget:  {"Identités d’agents rendues illisibles", Evidence},
-	MissionOpen:   {"Mission d’un auditeur ouverte", Evidence},
-	MissionEnd:    {"Mission d’un auditeur terminée", Evidence},
-	MissionReveal: {"Identité révélée à un auditeur", Evidence},
 	JournalExport: {"Preuve exportée", Evidence},
+
+	RevueOpen:       {"Revue ouverte, échantillon tiré", Evidence},
+	RevueAnnotate:   {"Entrée d’une revue marquée", Evidence},
+	RevueClose:      {"Revue close", Evidence},
+	RevueView:       {"Revue close consultée", Access},
+	RechercheSave:   {"Recherche enregistrée", Access},
+	RechercheDelete: {"Recherche enregistrée supprimée", Access},
+
 	JournalEpoch:  {"Nouvelle époque du journal", Evidence},
 	JournalRotate: {"Clé du journal changée", Evidence},
 }

@@ -62,13 +62,12 @@ type queries struct {
 	postingsForget                                           query
 	entriesDown, entriesIn, facettesIn, postingsDown         query
 	momentFrom, momentUntil, indexFrom, indexUntil           query
-	// missions
-	missionInsert, missionUpdate, missionByID          query
-	missionRunning, missionList, missionOf             query
-	aidantAuditeurs, aidantIDs, mandatBehind           query
-	revelationInsert, revelationRecent, revelationByID query
-	revelationAll, revelationOfMission                 query
-	revelationOfStructure                              query
+
+	// reviews and saved searches
+	revueInsert, revueUpdate, revueByID, revueOwn, revueClosed    query
+	revueEntreeInsert, revueEntreeUpdate, revueEntrees            query
+	rechercheInsert, rechercheRename, rechercheEnd                query
+	rechercheDelete, rechercheCount, rechercheByID, rechercheList query
 }
 
 func newQueries() queries {
@@ -85,6 +84,7 @@ func newQueries() queries {
 	q.facetting()
 	q.filter()
 	q.period()
-	q.missions()
+	q.revues()
+	q.recherches()
 	return q
 }
