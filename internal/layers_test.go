@@ -35,6 +35,7 @@ var (
 		"internal/preuve",       // the evidence file: build and verify
 		"internal/revue",        // an auditeur's review of entries drawn at random
 		"internal/recherche",    // an auditeur's saved search
+		"internal/debit",        // how often somebody may be refused before they wait
 	}
 	// adapters each know one outside thing.
 	adapters = []string{

@@ -144,6 +144,9 @@ func (h *house) buildWeb() error {
 		Metrics: web.NewMetrics(h.journalSize), Log: h.log, Idle: h.cfg.SessionIdle,
 		Proxies: h.cfg.TrustedProxies, Secure: h.secure(), Now: h.now,
 	}
+	if h.cfg.Throttle {
+		h.web.Throttle = &web.Throttle{Counters: h.store, Proxies: h.cfg.TrustedProxies, Log: h.log, Now: h.now}
+	}
 	h.handler = h.web.Handler()
 	return nil
 }

@@ -81,6 +81,9 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 	background, stop := context.WithCancel(ctx)
 	go h.sweep(background)
 	go h.pulse(background)
+	if h.web.Throttle != nil {
+		go h.web.Throttle.Run(background)
+	}
 	go h.nightly(background)
 	go h.follow(background)
 	sealed := make(chan struct{})

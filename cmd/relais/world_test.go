@@ -101,7 +101,7 @@ func newWorld(t testing.TB, engine string, options ...option) *world {
 	cfg, err := config.LoadDemo(append([]string{
 		"RELAIS_LISTEN=127.0.0.1:" + port(l.relais), "RELAIS_PUBLIC_URL=" + w.relais,
 		"RELAIS_DEMO_AGENTS=127.0.0.1:" + port(l.agents), "RELAIS_DEMO_FRANCECONNECT=127.0.0.1:" + port(l.hub),
-		"RELAIS_DEMO_SERVICES=127.0.0.1:" + port(l.services), "RELAIS_COURRIEL_ABSENT=absent@relais.example", "RELAIS_PULSATION=0",
+		"RELAIS_DEMO_SERVICES=127.0.0.1:" + port(l.services), "RELAIS_COURRIEL_ABSENT=absent@relais.example", "RELAIS_PULSATION=0", "RELAIS_DEBIT=non",
 	}, w.environ...))
 	if err != nil {
 		t.Fatal(err)

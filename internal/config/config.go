@@ -72,6 +72,8 @@ type Config struct {
 	// Heartbeat is how often an entry says that Relais runs; 0 is never
 	// (RELAIS_PULSATION).
 	Heartbeat time.Duration
+	// Throttle makes those wait who were refused too often (RELAIS_DEBIT).
+	Throttle bool
 	// Journal says how the journal is signed (RELAIS_JOURNAL_ORIGIN,
 	// RELAIS_JOURNAL_POLICY, RELAIS_TSA_URL).
 	Journal Journal
@@ -133,7 +135,7 @@ func (c Config) LogValue() slog.Value {
 		slog.Duration("session_idle", c.SessionIdle),
 		slog.Duration("session_max", c.SessionMax),
 		slog.Int("retention_acces", c.RetentionAcces),
-		slog.Duration("pulsation", c.Heartbeat),
+		slog.Duration("pulsation", c.Heartbeat), slog.Bool("debit", c.Throttle),
 		slog.String("journal_origin", c.Journal.Origin),
 		slog.Bool("journal_policy", len(c.Journal.Policy) > 0),
 		slog.Bool("tsa", c.Journal.TSA != ""),

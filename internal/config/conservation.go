@@ -10,6 +10,7 @@ const (
 	varRetentionAcces = "RELAIS_RETENTION_ACCES"
 	varHeartbeat      = "RELAIS_PULSATION"
 	varCoffreKey      = "RELAIS_COFFRE_KEY"
+	varDebit          = "RELAIS_DEBIT"
 )
 
 // retentionAcces is in months: the CNIL's 6 to 12, up to 36 with proof of need.
@@ -34,6 +35,18 @@ func (s *source) coffreKey() string {
 		return ""
 	}
 	return value
+}
+
+// throttle tells whether those who are refused too often are made to wait.
+func (s *source) throttle() bool {
+	switch s.get(varDebit) {
+	case "", "oui":
+		return true
+	case "non":
+		return false
+	}
+	s.refuse(varDebit, "n'est ni « oui » ni « non »", "retirez-la, ou écrivez « non » si le mandataire limite déjà le débit")
+	return true
 }
 
 // heartbeat is how often an entry says that Relais runs; 0 is never.

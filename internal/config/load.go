@@ -65,6 +65,7 @@ func (s *source) load() (Config, error) {
 	c.SessionIdle, c.SessionMax = s.sessions()
 	c.Support = s.support()
 	c.RetentionAcces, c.Heartbeat, c.CoffreKey = s.retentionAcces(), s.heartbeat(), s.coffreKey()
+	c.Throttle = s.throttle()
 	c.Journal = s.journal()
 	if c.Journal.Origin == "" && c.PublicURL != nil {
 		c.Journal.Origin = c.PublicURL.Host

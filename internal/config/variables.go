@@ -111,7 +111,7 @@ func (s *source) require(name, do string) string {
 func (s *source) checkNames() {
 	known := []string{
 		varListen, varPublicURL, varDatabase, varData, varIDP, varCourriel, varClients, varProxies,
-		varTLSCert, varTLSKey, varTheme, varIdle, varMax, varSupport, varRetentionAcces, varHeartbeat, varCoffreKey, varOrigin, varPolicy, varTSA,
+		varTLSCert, varTLSKey, varTheme, varIdle, varMax, varSupport, varRetentionAcces, varHeartbeat, varCoffreKey, varDebit, varOrigin, varPolicy, varTSA,
 	}
 	for _, party := range []string{proConnect, franceConnect} {
 		known = append(known, party+suffixIssuer, party+suffixClientID, party+suffixSecret)

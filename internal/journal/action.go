@@ -47,6 +47,7 @@ const (
 	SessionClose    Action = "session.close"
 	SessionRevoke   Action = "session.revoke"
 	AccessRefuse    Action = "access.refuse"
+	AccessThrottle  Action = "access.throttle"
 	AidantAdmit     Action = "aidant.admit"
 	AidantSuspend   Action = "aidant.suspend"
 	AidantReinstate Action = "aidant.reinstate"
@@ -120,6 +121,7 @@ var labels = map[Action]label{
 	SessionClose:    {"Déconnexion", Access},
 	SessionRevoke:   {"Session révoquée", Access},
 	AccessRefuse:    {"Accès refusé", Access},
+	AccessThrottle:  {"Trop de refus : attente imposée", Access},
 	AidantAdmit:     {"Agent habilité", Evidence},
 	AidantSuspend:   {"Agent suspendu", Evidence},
 	AidantReinstate: {"Agent rétabli", Evidence},

@@ -12,6 +12,7 @@ type queries struct {
 	verifyRows, verifyNodes, verifyLeaves                     query
 	keyInsert, keyDelete, keyByName, keyOnce                  query
 	maskList, firstDispute                                    query
+	debitMark, debitSave, debitOpen, debitForget              query
 	organisationInsert                                        query
 	organisationByID, organisationList                        query
 	aidantInsert, aidantUpdate, aidantByID                    query
@@ -80,6 +81,7 @@ func newQueries() queries {
 	q.conserve()
 	q.proofs()
 	q.masks()
+	q.debits()
 	q.follow()
 	q.facetting()
 	q.filter()

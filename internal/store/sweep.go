@@ -43,6 +43,9 @@ func (t *tx) sweepTraces() error {
 	if _, err := t.exec(t.s.q.sessionDeleteOld, instant(t.now.Add(-sessionIdleMax)), instant(t.now.Add(-sessionLifeMax))); err != nil {
 		return err
 	}
+	if _, err := t.exec(t.s.q.debitForget, instant(t.now)); err != nil {
+		return err
+	}
 	_, err := t.exec(t.s.q.delegationForget, instant(t.now.Add(-protocolMax)))
 	return err
 }

@@ -73,6 +73,11 @@ func (s *Server) admitPublic(rt desk.Route, v desk.Visit, err error, w http.Resp
 	if err != nil && !errors.Is(err, aidant.ErrSession) {
 		return err
 	}
+	if rt.Counted != "" && v.Session.Ref == "" {
+		if err := s.Throttle.admit(rt.Counted, w, r); err != nil {
+			return err
+		}
+	}
 	if v.Session.Entrusted != "" {
 		if strings.HasSuffix(rt.Pattern, " /connexion") || rt.Pattern == "GET /{$}" {
 			return s.entrusted(rt, v, r)
@@ -162,7 +167,7 @@ func (s *Server) signInFirst(rt desk.Route, w http.ResponseWriter, r *http.Reque
 		http.Redirect(w, r, to, http.StatusSeeOther)
 		return nil
 	}
-	if err := s.recordNobody(r, routeCode(rt.Pattern), noSession); err != nil {
+	if err := s.recordNobody(w, r, routeCode(rt.Pattern), noSession); err != nil {
 		return err
 	}
 	s.Sessions.Clear(w)

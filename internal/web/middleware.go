@@ -151,7 +151,7 @@ func (s *Server) sameOrigin() func(http.Handler) http.Handler {
 		}
 	}
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.recordNobody(r, "formulaire", otherOrigin); err != nil {
+		if err := s.recordNobody(w, r, "formulaire", otherOrigin); err != nil {
 			s.fail(w, r, err)
 			return
 		}

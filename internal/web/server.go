@@ -47,6 +47,7 @@ type Server struct {
 	Uses     Uses
 	Ready    func(ctx context.Context) error
 	Metrics  *Metrics
+	Throttle *Throttle // nil: nobody is made to wait
 	Log      *slog.Logger
 	Idle     time.Duration  // the sessions' idle limit, for the warning
 	Proxies  []netip.Prefix // requests from elsewhere are refused; empty = Relais has its own TLS, or is a demo

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"relais/internal/aidant"
+	"relais/internal/debit"
 	"relais/internal/journal"
 	"relais/internal/login"
 	"relais/internal/session"
@@ -90,7 +91,7 @@ type Desk struct {
 func (d *Desk) Routes() []desk.Route {
 	return []desk.Route{
 		{Pattern: "GET /connexion", Access: desk.Public, Handle: d.entrance},
-		{Pattern: "POST /connexion", Access: desk.Public, Handle: d.start},
+		{Pattern: "POST /connexion", Access: desk.Public, Counted: debit.Entry, Handle: d.start},
 		{Pattern: "GET /connexion/retour", Access: desk.Public, Handle: d.back},
 		{Pattern: "POST /deconnexion", Access: desk.Handover, Handle: d.leave},
 		{Pattern: "GET /deconnexion/retour", Access: desk.Public, Handle: d.left},

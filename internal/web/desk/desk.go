@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"relais/internal/aidant"
+	"relais/internal/debit"
 	"relais/internal/delegation"
 	"relais/internal/domaine"
 	"relais/internal/organisation"
@@ -62,6 +63,8 @@ type Route struct {
 	// Elsewhere is a POST that sends the browser to another site: the open use is
 	// read for its error pages only.
 	Elsewhere bool
+	// Counted is the rule on which a request without a session counts, "" for none.
+	Counted debit.Rule
 }
 
 // Visit is who stands behind a request that passed its access.
