@@ -17,6 +17,7 @@ func providerClient(c config.Client) provider.Client {
 		IDTokenAlg: c.IDTokenSignedResponseAlg, IDTokenKeyAlg: c.IDTokenEncryptedResponseAlg, IDTokenEnc: c.IDTokenEncryptedResponseEnc,
 		UserinfoAlg: c.UserinfoSignedResponseAlg, UserinfoKeyAlg: c.UserinfoEncryptedResponseAlg, UserinfoEnc: c.UserinfoEncryptedResponseEnc,
 		JWKS: c.JWKS, JWKSURI: c.JWKSURI,
-		Profile: c.Profile, PKCERequired: c.PKCE == config.PKCERequired, Act: c.Act,
+		Profile: c.Profile, PKCERequired: c.PKCE == config.PKCERequired,
+		NonceRequired: c.Nonce == config.NonceRequired, Act: c.Act,
 	}
 }

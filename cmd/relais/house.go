@@ -106,6 +106,7 @@ func (h *house) buildProvider() error {
 	}
 	h.provider, err = provider.New(provider.Options{
 		Issuer: h.cfg.PublicURL.String(), Clients: clients, Keys: keys, Ledger: h.store, Recorder: h.store,
+		Reuse:  reuse{h.store, h.sessions, h.now},
 		Sealer: h.vault, Pseudonym: h.vault.Pseudonym, CourrielAbsent: h.cfg.CourrielAbsent,
 		Now: h.now, Log: h.log, Secure: h.secure(),
 		ChoosePath: func(id string) string { return "/agir/" + id },

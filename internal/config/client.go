@@ -2,12 +2,14 @@ package config
 
 import "encoding/json"
 
-// Values of Client.Profile and Client.PKCE.
+// Values of Client.Profile, Client.PKCE and Client.Nonce.
 const (
 	ProfileFranceConnect = "franceconnect"
 	ProfileStandard      = "standard"
 	PKCERequired         = "required"
 	PKCEOptional         = "optional"
+	NonceRequired        = "required"
+	NonceOptional        = "optional"
 )
 
 // Values of Client.TokenEndpointAuthMethod (OpenID Connect Core §9).
@@ -44,6 +46,9 @@ type Client struct {
 	Profile string `json:"relais_profile"`
 	// PKCE is PKCERequired or PKCEOptional; FranceConnect sends none.
 	PKCE string `json:"relais_pkce,omitempty"`
+	// Nonce is NonceRequired or NonceOptional; the FranceConnect profile always
+	// wants one.
+	Nonce string `json:"relais_nonce,omitempty"`
 	// Act tells the client, in the act claim (RFC 8693 §4.1), that an aidant acts.
 	Act bool `json:"relais_act,omitempty"`
 }
@@ -68,5 +73,6 @@ func (c Client) withDefaults() Client {
 		fill(&c.PKCE, PKCEOptional)
 	}
 	fill(&c.PKCE, PKCERequired)
+	fill(&c.Nonce, NonceRequired)
 	return c
 }

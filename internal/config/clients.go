@@ -194,6 +194,9 @@ func checkProfile(c Client, refuse func(text, do string)) {
 	if c.PKCE != PKCERequired && c.PKCE != PKCEOptional {
 		refuse("relais_pkce inconnu", "écrivez required ou optional")
 	}
+	if c.Nonce != NonceRequired && c.Nonce != NonceOptional {
+		refuse("relais_nonce inconnu", "écrivez required ou optional")
+	}
 	if c.Profile == ProfileFranceConnect && c.PKCE == PKCERequired {
 		refuse("relais_pkce vaut required, or FranceConnect n'envoie pas de PKCE", "écrivez optional, ou retirez ce champ")
 	}

@@ -93,6 +93,7 @@ func TestClientsRefused(t *testing.T) {
 		{"contact", change("contacts", `["personne"]`), "contacts"},
 		{"no profile", change("relais_profile", ""), "relais_profile"},
 		{"pkce", change("relais_pkce", `"no"`), "relais_pkce"},
+		{"nonce", change("relais_nonce", `"no"`), "relais_nonce"},
 		{"hub with pkce", change("relais_pkce", `"required"`), "FranceConnect n'envoie pas"},
 		{"no auth", change("token_endpoint_auth_method", `"none"`), "token_endpoint_auth_method"},
 		{"short secret", change("client_secret", `"hunter2"`), "trop court"},

@@ -8,6 +8,9 @@ import (
 	"github.com/luikyv/go-oidc/pkg/goidc"
 )
 
+// maxAddress bounds the query that a POST is turned into.
+const maxAddress = 8 << 10
+
 // authorize is the gate of /authorize. A hub may come by GET, or by a POST from
 // its own site with which no cookie travels; both end in a 303 to the page of
 // the choice, with the request sealed in a cookie.
@@ -35,11 +38,19 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	p.begin(w, r, c, filter(c, v))
+	if r.Method == http.MethodPost && p.opts.Reuse != nil && !c.franceConnect() {
+		if query := v.Encode(); len(query) <= maxAddress {
+			// Now the browser's own cookies come along, which a form of another site left behind.
+			http.Redirect(w, r, "/authorize?"+query, http.StatusSeeOther)
+			return
+		}
+	}
+	p.begin(w, r, c, v)
 }
 
-// begin runs the library up to the choice.
-func (p *Provider) begin(w http.ResponseWriter, r *http.Request, c *registered, form url.Values) {
+// begin runs the library up to the choice, which is a live one or a page.
+func (p *Provider) begin(w http.ResponseWriter, r *http.Request, c *registered, v url.Values) {
+	form := filter(c, v)
 	u := &unit{client: c}
 	a := p.run(r.Context(), u, "/authorize", form, nil)
 	if u.session == nil || u.session.Status != goidc.StatusPending {
@@ -51,12 +62,34 @@ func (p *Provider) begin(w http.ResponseWriter, r *http.Request, c *registered, 
 		http.Redirect(w, r, target, http.StatusSeeOther)
 		return
 	}
-	if err := p.remember(w, r, u.session); err != nil {
-		p.opts.Log.WarnContext(r.Context(), "provider: request not kept", "client", c.ID, "err", err)
-		http.Redirect(w, r, p.errorTarget(form.Get("redirect_uri"), form.Get("state"), "invalid_request", "the request is too long"), http.StatusSeeOther)
+	pend := pending{StartedAt: p.opts.Now().Unix(), Session: u.session, client: c}
+	sub, known := p.wanted(c, v)
+	pend.Sub = sub
+	if known && p.opts.Reuse != nil && silent(c, v) {
+		if target := p.again(r, pend, v); target != "" {
+			http.Redirect(w, r, target, http.StatusSeeOther)
+			return
+		}
+	}
+	p.ask(w, r, pend)
+}
+
+// ask leads to the page of the choice, unless the client forbade one.
+func (p *Provider) ask(w http.ResponseWriter, r *http.Request, pend pending) {
+	as := pend.Session
+	back := func(code, description string) {
+		http.Redirect(w, r, p.errorTarget(as.RedirectURI, as.State, code, description), http.StatusSeeOther)
+	}
+	if as.Prompt == goidc.PromptTypeNone {
+		back("login_required", "an aidant must choose")
 		return
 	}
-	http.Redirect(w, r, p.opts.ChoosePath(u.session.ID), http.StatusSeeOther)
+	if err := p.remember(w, r, pend); err != nil {
+		p.opts.Log.WarnContext(r.Context(), "provider: request not kept", "client", pend.client.ID, "err", err)
+		back("invalid_request", "the request is too long")
+		return
+	}
+	http.Redirect(w, r, p.opts.ChoosePath(as.ID), http.StatusSeeOther)
 }
 
 func contains(list []string, s string) bool {

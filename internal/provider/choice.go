@@ -22,6 +22,10 @@ import (
 // none that may be given: the usager called none safe, the operator set none.
 var ErrNoEmail = errors.New("le service demande une adresse électronique et il n'y en a aucune à donner")
 
+// ErrOtherUsager is returned by Choose when the client asked for one person again,
+// by an id_token_hint or a sub, and the aidant chose another.
+var ErrOtherUsager = errors.New("le service demande la même personne que la fois précédente")
+
 // Request is a pending request, as the page of the choice needs it.
 type Request struct {
 	ID, ClientID, ClientName string
@@ -81,7 +85,7 @@ func perimeter(as *goidc.AuthnSession) []string {
 // fact and the login in one transaction; only then does it return the address
 // that carries the code. On any error nothing is released.
 //
-// Errors: ErrNoRequest, ErrNoEmail, mandat.ErrScope for a domaine outside the
+// Errors: ErrNoRequest, ErrNoEmail, ErrOtherUsager, mandat.ErrScope for a domaine outside the
 // perimeter, and record's own.
 func (p *Provider) Choose(w http.ResponseWriter, r *http.Request, id string, c Choice, record func(context.Context, delegation.Login) error) (string, error) {
 	pend, err := p.open(r, id)
@@ -95,22 +99,31 @@ func (p *Provider) Choose(w http.ResponseWriter, r *http.Request, id string, c C
 	if req.EmailRequired && c.Usager.EmailFor(p.opts.CourrielAbsent) == "" {
 		return "", ErrNoEmail
 	}
-	at := p.opts.Now()
-	u := &unit{client: pend.client, session: pend.Session, chosen: p.chosen(pend, c, at)}
-	a := p.run(r.Context(), u, "/authorize/"+id, nil, nil)
+	if pend.Sub != "" && pend.Sub != p.subject(pend.client, c) {
+		return "", ErrOtherUsager
+	}
+	target, err := p.issue(r.Context(), pend, c, p.opts.Now(), record)
+	if err == nil || errors.Is(err, delegation.ErrMade) {
+		p.forget(w, id)
+	}
+	return target, err
+}
+
+// issue makes the code of a choice made at a moment, and releases it once record
+// has written it.
+func (p *Provider) issue(ctx context.Context, pend pending, c Choice, chosen time.Time, record func(context.Context, delegation.Login) error) (string, error) {
+	id := pend.Session.ID
+	u := &unit{client: pend.client, session: pend.Session, chosen: p.chosen(pend, c, chosen)}
+	a := p.run(ctx, u, "/authorize/"+id, nil, nil)
 	target := a.header.Get("Location")
 	if u.grant == nil || u.grant.AuthCode == "" || a.status != http.StatusSeeOther || target == "" {
 		return "", fmt.Errorf("demande %s: %w", id, errors.Join(errors.New("pas de code"), u.err))
 	}
-	login, err := u.newLogin(id, c, at)
+	login, err := u.newLogin(id, c, p.opts.Now())
 	if err != nil {
 		return "", fmt.Errorf("demande %s: %w", id, err)
 	}
-	err = record(r.Context(), login)
-	if err == nil || errors.Is(err, delegation.ErrMade) {
-		p.forget(w, id)
-	}
-	if err != nil {
+	if err := record(ctx, login); err != nil {
 		return "", err
 	}
 	return target, nil
@@ -134,8 +147,12 @@ func (p *Provider) chosen(pend pending, c Choice, at time.Time) *protocol {
 			}
 		}
 	}
-	sub := p.opts.Pseudonym("sub", pend.client.sector(), c.Usager.ID)
-	return &protocol{Grant: &goidc.Grant{Subject: sub}, Told: t}
+	return &protocol{Grant: &goidc.Grant{Subject: p.subject(pend.client, c)}, Told: t}
+}
+
+// subject is the usager's identifier at the client's sector.
+func (p *Provider) subject(c *registered, ch Choice) string {
+	return p.opts.Pseudonym("sub", c.sector(), ch.Usager.ID)
 }
 
 // repScope is the domaine in the words the client used: FranceConnect's string,

@@ -8,16 +8,19 @@ import (
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"relais/internal/delegation"
+	"relais/internal/identite"
 )
 
 // scopeClaims are the claims that each scope gives, as FranceConnect cuts them.
-// Scopes that are not here are ignored, whoever asks.
+// Scopes that are not here are ignored, whoever asks. address and phone give
+// nothing: Relais holds no address, and the telephone number is the structure's
+// way to reach the usager, confirmed by nobody.
 var scopeClaims = []struct {
 	scope  string
 	claims []string
 }{
 	{"openid", nil},
-	{"profile", []string{"given_name", "family_name", "gender", "birthdate", "preferred_username"}},
+	{"profile", []string{"name", "given_name", "family_name", "gender", "birthdate", "preferred_username"}},
 	{"birth", []string{"birthplace", "birthcountry"}},
 	{"identite_pivot", []string{"given_name", "family_name", "gender", "birthdate", "birthplace", "birthcountry"}},
 	{"given_name", []string{"given_name"}},
@@ -28,6 +31,8 @@ var scopeClaims = []struct {
 	{"birthcountry", []string{"birthcountry"}},
 	{"preferred_username", []string{"preferred_username"}},
 	{"email", []string{"email"}},
+	{"address", nil},
+	{"phone", nil},
 }
 
 func scopeNames() []string {
@@ -36,6 +41,11 @@ func scopeNames() []string {
 		names = append(names, s.scope)
 	}
 	return names
+}
+
+// offeredScopes are those that give something.
+func offeredScopes() []string {
+	return slices.DeleteFunc(scopeNames(), func(s string) bool { return s == "address" || s == "phone" })
 }
 
 func libraryScopes() []goidc.Scope {
@@ -112,7 +122,7 @@ func (p *Provider) userinfoClaims(ctx context.Context, g *goidc.Grant) map[strin
 	if u.shown == nil {
 		return nil
 	}
-	all := p.identity(*u.shown)
+	all := p.identity(u.client, *u.shown)
 	claims := map[string]any{}
 	for _, name := range append(claimsOf(g.Scopes), u.state.Told.Asked...) {
 		if v := all[name]; v != "" {
@@ -125,13 +135,26 @@ func (p *Provider) userinfoClaims(ctx context.Context, g *goidc.Grant) map[strin
 	return claims
 }
 
-// identity is the pivot in FranceConnect's form; what is empty is not sent.
-func (p *Provider) identity(id delegation.Identity) map[string]string {
+// identity is the pivot in FranceConnect's form; what is empty is not sent. The
+// operator's address stands in only for a hub, which demands one.
+func (p *Provider) identity(c *registered, id delegation.Identity) map[string]string {
 	pivot := id.Usager.Identite
+	name, absent := fullName(pivot), ""
+	if c.franceConnect() {
+		name, absent = "", p.opts.CourrielAbsent
+	}
 	return map[string]string{
 		"given_name": pivot.GivenName, "family_name": pivot.FamilyName, "preferred_username": pivot.PreferredUsername,
-		"gender": pivot.Gender, "birthdate": string(pivot.Birthdate),
+		"gender": pivot.Gender, "birthdate": string(pivot.Birthdate), "name": name,
 		"birthplace": pivot.Birthplace, "birthcountry": pivot.Birthcountry,
-		"email": id.Usager.EmailFor(p.opts.CourrielAbsent),
+		"email": id.Usager.EmailFor(absent),
 	}
+}
+
+// fullName is the name in use, after the given names. A hub gets the parts only.
+func fullName(pivot identite.Pivot) string {
+	if pivot.PreferredUsername != "" {
+		return pivot.GivenName + " " + pivot.PreferredUsername
+	}
+	return strings.TrimSpace(pivot.GivenName + " " + pivot.FamilyName)
 }

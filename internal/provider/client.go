@@ -41,7 +41,10 @@ type Client struct {
 	Sector       string
 	Profile      string
 	PKCERequired bool
-	Act          bool // may know that an aidant acts (RFC 8693 §4.1)
+	// NonceRequired refuses a request without nonce; the FranceConnect profile
+	// always does.
+	NonceRequired bool
+	Act           bool // may know that an aidant acts (RFC 8693 §4.1)
 }
 
 // String is the identifier only, so that no %v prints a secret.

@@ -26,7 +26,7 @@ func (p *Provider) metadata() map[string]any {
 		"userinfo_endpoint":                              issuer + "/userinfo",
 		"jwks_uri":                                       issuer + "/jwks",
 		"end_session_endpoint":                           issuer + "/session/end",
-		"scopes_supported":                               scopeNames(),
+		"scopes_supported":                               offeredScopes(),
 		"response_types_supported":                       []string{"code"},
 		"response_modes_supported":                       []string{"query"},
 		"grant_types_supported":                          []string{"authorization_code"},

@@ -21,10 +21,14 @@
 // mandat has ended, and that no code, token, secret or civil identity is stored
 // or logged by it.
 //
+// Towards a client the aidant's choice of usager and domaine is the login. A hub
+// (FranceConnect profile) gets a new choice each time. A client of the standard
+// profile may be answered without a page for five minutes after a choice of the
+// same session ([Reuse]): everything is checked again and each answer is a use of
+// its own in the journal; auth_time stays that of the choice.
+//
 // It does not decide who may act: the desk does, in the transaction that it runs
-// inside Choose. It never answers without a new choice, so prompt=none is always
-// login_required and an id_token_hint at /authorize is ignored; the standard
-// profile's silent reuse is not built. There is no refresh token, PAR, DPoP,
+// inside Choose. There is no refresh token, PAR, DPoP,
 // request object or back-channel logout. Used client assertions are remembered
 // in this process only.
 package provider

@@ -129,6 +129,9 @@ func checkScope(_ *registered, v url.Values) *oauthError {
 // checkNonce holds the hub to its habits: 64 hexadecimal digits each; anything
 // alphanumeric is let in (protocols, FranceConnect's authorize request).
 func checkNonce(c *registered, v url.Values) *oauthError {
+	if c.NonceRequired && v.Get("nonce") == "" {
+		return invalid("nonce is missing")
+	}
 	if !c.franceConnect() {
 		return nil
 	}
@@ -165,7 +168,7 @@ func notBase64URL(r rune) bool {
 	return r != '-' && r != '_' && !alphanumeric(string(r))
 }
 
-func checkPrompt(_ *registered, v url.Values) *oauthError {
+func checkPrompt(c *registered, v url.Values) *oauthError {
 	if age := v.Get("max_age"); age != "" {
 		if n, err := strconv.ParseInt(age, 10, 32); err != nil || n < 0 {
 			return invalid("max_age is not a number of seconds")
@@ -178,7 +181,10 @@ func checkPrompt(_ *registered, v url.Values) *oauthError {
 	if len(prompts) > 1 {
 		return invalid("prompt none stands alone")
 	}
-	return refuse("login_required", "a person must choose each time")
+	if c.franceConnect() {
+		return refuse("login_required", "a person must choose each time")
+	}
+	return nil
 }
 
 // claimsRequest is OpenID Connect Core §5.5, as far as anything is done with it.

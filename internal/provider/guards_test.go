@@ -281,7 +281,7 @@ func TestGuard09Clear(t *testing.T) {
 	tk, _ := h.token(hubForm(code))
 	for id, login := range h.l.logins {
 		text := string(login.Protocol) + login.CodeHash + login.TokenHash
-		for _, clear := range []string{code, tk.Access, q.Get("state"), secret, "Le Goff", "Jeanne", "1941", "2A004", "jeanne@"} {
+		for _, clear := range []string{code, tk.Access, q.Get("state"), secret, "Le Goff", "Jeanne", "1941-00", "2A004", "jeanne@"} {
 			if strings.Contains(text, clear) {
 				t.Errorf("login %s holds %q", id, clear)
 			}

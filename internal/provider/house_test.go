@@ -17,6 +17,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -196,6 +197,7 @@ type house struct {
 	mu     sync.Mutex
 	offset time.Duration
 	choice provider.Choice
+	gone   bool // the aidant's session ended
 }
 
 func (h *house) now() time.Time {
@@ -231,6 +233,7 @@ func newHouse(t testing.TB, change ...func(*provider.Options)) *house {
 	o := provider.Options{
 		Issuer: srv.URL, Clients: clients(), Keys: testKeys, Ledger: h.l, Recorder: h.l, Sealer: newSealer(t),
 		Pseudonym: pseudonym, CourrielAbsent: "absent@relais.example", Now: h.now,
+		Reuse:      h,
 		ChoosePath: func(id string) string { return "/agir/" + id },
 	}
 	for _, f := range change {
@@ -272,7 +275,13 @@ func clients() []provider.Client {
 	std.ID, std.AuthMethod, std.IDTokenAlg, std.UserinfoAlg = "service", "client_secret_basic", "RS256", ""
 	std.Profile, std.PKCERequired, std.Act = provider.ProfileStandard, true, true
 	std.Name, std.RedirectURIs = "Service direct", []string{"https://service.example/cb?x=1"}
-	return []provider.Client{hub, hs, hs2, std}
+	suite := std // what a conformance suite registers
+	suite.ID, suite.Name, suite.RedirectURIs, suite.Act = "suite", "Suite", []string{"https://suite.example/cb"}, false
+	suite.PostLogoutRedirectURIs = []string{"https://suite.example/out"}
+	suite.Scopes, suite.PKCERequired = strings.Fields("openid profile email address phone birth"), false
+	post := suite
+	post.ID, post.AuthMethod = "suite-post", "client_secret_post"
+	return []provider.Client{hub, hs, hs2, std, suite, post}
 }
 
 func choice() provider.Choice {
@@ -308,7 +317,62 @@ func (h *house) choose(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}
+	http.SetCookie(w, &http.Cookie{Name: "aidant", Value: c.Session.Ref, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	_, _ = io.WriteString(w, target)
+}
+
+// Live is the desk's half of a silent answer: the aidant's session is a cookie
+// that the choice sets.
+func (h *house) Live(r *http.Request, clientID string, since time.Time) (provider.Live, error) {
+	c, err := r.Cookie("aidant")
+	if err != nil || h.gone {
+		return provider.Live{}, provider.ErrNoChoice
+	}
+	h.l.mu.Lock()
+	defer h.l.mu.Unlock()
+	h.l.calls["Live"]++
+	var live provider.Live
+	for _, l := range h.l.logins {
+		if l.ClientID == clientID && l.SessionRef == c.Value && l.EndedAt.IsZero() && !l.ChosenAt.Before(since) {
+			live.Logins = append(live.Logins, l)
+		}
+	}
+	if len(live.Logins) == 0 {
+		return provider.Live{}, provider.ErrNoChoice
+	}
+	slices.SortFunc(live.Logins, func(a, b delegation.Login) int { return b.ChosenAt.Compare(a.ChosenAt) })
+	live.Choice = h.l.choices[live.Logins[0].ID]
+	live.Choice.Mandat = h.choice.Mandat // as it stands now
+	live.Record = func(ctx context.Context, within []string, l delegation.Login) error {
+		m := live.Choice.Mandat
+		_, fact, err := m.Use(live.Choice.Domaine, within, "o1", clientID, l.ID, journal.Actor{Type: journal.ActorAidant, Ref: "a1"}, h.now())
+		_ = h.l.Append(ctx, fact)
+		if err != nil {
+			return err
+		}
+		return h.l.record(live.Choice)(ctx, l)
+	}
+	return live, nil
+}
+
+// EndUsesLike ends all that the session made for the client.
+func (h *house) EndUsesLike(ctx context.Context, id string, by journal.Actor, reason string) error {
+	h.l.mu.Lock()
+	of, ok := h.l.logins[id]
+	var all []string
+	for _, l := range h.l.logins {
+		if l.SessionRef == of.SessionRef && l.ClientID == of.ClientID {
+			all = append(all, l.ID)
+		}
+	}
+	h.l.mu.Unlock()
+	if !ok {
+		return delegation.ErrNotFound
+	}
+	for _, one := range all {
+		_ = h.l.Stop(ctx, one, by, reason, true)
+	}
+	return nil
 }
 
 func (h *house) refuse(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 // hint is what an id_token_hint says once its signature holds.
 type hint struct {
 	Issuer   string `json:"iss"`
+	Subject  string `json:"sub"`
 	Audience string `json:"aud"` // ours always has one, a string
 	SID      string `json:"sid"` // see Provider.sid
 }
@@ -51,7 +53,7 @@ func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 		p.badRequest(w, r, "L’adresse de retour après déconnexion n’est pas celle qui est enregistrée.")
 		return
 	}
-	err = p.opts.Ledger.Stop(r.Context(), h.login(), delegation.Client(c.ID), "deconnexion_service", true)
+	err = p.end(r.Context(), c, h.login())
 	if err != nil && !errors.Is(err, delegation.ErrNotFound) {
 		p.opts.Log.ErrorContext(r.Context(), "provider: logout not written", "login", h.login(), "err", err)
 		p.opts.ErrorPage(w, r, http.StatusInternalServerError, "Déconnexion impossible", "La fin de la démarche n’a pas pu être enregistrée. Réessayez.")
@@ -65,6 +67,16 @@ func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 		back = withQuery(back, url.Values{"state": {state}})
 	}
 	http.Redirect(w, r, back, http.StatusSeeOther)
+}
+
+// end closes the use. A client of the standard profile leaves the session as far
+// as it is concerned, with every use that came of the same choices; a hub's login
+// stands alone, since the hub serves many services.
+func (p *Provider) end(ctx context.Context, c *registered, id string) error {
+	if c.franceConnect() || p.opts.Reuse == nil {
+		return p.opts.Ledger.Stop(ctx, id, delegation.Client(c.ID), "deconnexion_service", true)
+	}
+	return p.opts.Reuse.EndUsesLike(ctx, id, delegation.Client(c.ID), "deconnexion_service")
 }
 
 // readHint verifies an id_token of ours, whatever its age: FranceConnect sends

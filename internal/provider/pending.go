@@ -31,6 +31,7 @@ var errLong = errors.New("demande trop longue")
 type pending struct {
 	StartedAt int64               `json:"t"`
 	Session   *goidc.AuthnSession `json:"s"`
+	Sub       string              `json:"u,omitempty"` // whom the client wants again, "" for anybody
 	client    *registered
 }
 
@@ -49,8 +50,9 @@ func (p *Provider) cookie(id, value string, maxAge int) *http.Cookie {
 }
 
 // remember seals the request into its cookie.
-func (p *Provider) remember(w http.ResponseWriter, r *http.Request, as *goidc.AuthnSession) error {
-	text, err := json.Marshal(pending{StartedAt: p.opts.Now().Unix(), Session: as})
+func (p *Provider) remember(w http.ResponseWriter, r *http.Request, pend pending) error {
+	as := pend.Session
+	text, err := json.Marshal(pend)
 	if err != nil {
 		return err
 	}

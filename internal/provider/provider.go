@@ -39,14 +39,15 @@ type Sealer interface {
 	RevealShort(purpose, text string) ([]byte, error)
 }
 
-// Options is what a provider is made of. All but Log, Now, ErrorPage and
-// CourrielAbsent are required.
+// Options is what a provider is made of. All but Reuse, Log, Now, ErrorPage
+// and CourrielAbsent are required.
 type Options struct {
 	Issuer   string // the public URL, without path or trailing slash
 	Clients  []Client
 	Keys     Keys
 	Ledger   Ledger
 	Recorder Recorder
+	Reuse    Reuse // nil: every request is a new choice
 	Sealer   Sealer
 	// Pseudonym gives 64 hexadecimal digits for parts, the same each time, that
 	// nobody without its key can derive.

@@ -101,6 +101,8 @@ func (q *queries) delegations() {
 	q.loginByCode = login + " WHERE d.code_hash = ?"
 	q.delegationLive = login + " WHERE d.mandat_id = ? AND d.revoked_at IS NULL AND (d.ended_at IS NULL OR d.token_expires_at > ?) ORDER BY d.id"
 	q.delegationOpen = login + " WHERE d.aidant_id = ? AND d.ended_at IS NULL ORDER BY d.chosen_at, d.id"
+	q.delegationLately = bare + ` WHERE aidant_id = ? AND ended_at IS NULL AND chosen_at >= ? AND session_ref = ? AND client_id = ?
+		ORDER BY chosen_at DESC, id DESC LIMIT 50`
 	q.delegationForget = "UPDATE delegation SET protocol = NULL WHERE protocol IS NOT NULL AND chosen_at < ?"
 	const people = ` JOIN autorisation a ON a.mandat_id = m.id
 		JOIN usager u ON u.id = d.usager_id JOIN coffre_key uk ON uk.subject = 'usager:' || u.id`

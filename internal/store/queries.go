@@ -37,6 +37,7 @@ type queries struct {
 	delegationByCode, delegationByToken                       query
 	loginByID, loginByCode, delegationLive                    query
 	delegationOpen, delegationForget                          query
+	delegationLately                                          query
 	identityByToken, openUse                                  query
 
 	// erasure, retention and replay

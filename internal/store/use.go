@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"relais/internal/delegation"
 	"relais/internal/journal"
@@ -55,6 +56,44 @@ func (s *Store) EndUses(ctx context.Context, aidantID string, by journal.Actor, 
 		}
 		for _, l := range open {
 			if err := t.saveLogin(l.End(by, reason, t.now)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// LiveLogins are the uses that an aidant's session made for one client since a
+// moment and that were not ended, newest first.
+func (s *Store) LiveLogins(ctx context.Context, aidantID, sessionRef, clientID string, since time.Time) ([]delegation.Login, error) {
+	rows, err := many[delegationRow](ctx, s, s.q.delegationLately, aidantID, instant(since), sessionRef, clientID)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]delegation.Login, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, r.login())
+	}
+	return out, nil
+}
+
+// EndUsesLike ends the use that a login began, and every open one that the same
+// session made for the same client. delegation.ErrNotFound for an unknown login.
+func (s *Store) EndUsesLike(ctx context.Context, id string, by journal.Actor, reason string) error {
+	return s.write(ctx, func(t *tx) error {
+		l, err := t.loginFor(s.q.loginByID, id)
+		if err != nil {
+			return err
+		}
+		open, err := t.logins(s.q.delegationOpen, l.AidantID)
+		if err != nil {
+			return err
+		}
+		for _, one := range open {
+			if one.SessionRef != l.SessionRef || one.ClientID != l.ClientID {
+				continue
+			}
+			if err := t.saveLogin(one.End(by, reason, t.now)); err != nil {
 				return err
 			}
 		}

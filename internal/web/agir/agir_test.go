@@ -220,6 +220,7 @@ func TestRefusedChoices(t *testing.T) {
 		"twice":           {func(h *house) { h.record = delegation.ErrMade }, "m1", "famille", 409, delegation.ErrMade, ""},
 		"another open":    {func(h *house) { h.record = delegation.ErrOpen }, "m1", "famille", 409, delegation.ErrOpen, ""},
 		"no e-mail":       {func(h *house) { h.choose = provider.ErrNoEmail }, "m1", "famille", 403, provider.ErrNoEmail, ""},
+		"other usager":    {func(h *house) { h.choose = provider.ErrOtherUsager }, "m1", "famille", 403, provider.ErrOtherUsager, ""},
 		"no request":      {func(h *house) { h.request.ID = "autre" }, "m1", "famille", 409, provider.ErrNoRequest, ""},
 	} {
 		h, routes, v := newDesk(t)

@@ -88,6 +88,10 @@ func explained(err error, demande, client string) error {
 		*p = noRequest(err)
 	case errors.Is(err, provider.ErrNoEmail):
 		*p = noEmail(err, client)
+	case errors.Is(err, provider.ErrOtherUsager):
+		p.Title = "Le service attend une autre personne"
+		p.Text = "Il demande la personne pour qui vous étiez déjà connecté. Pour ne jamais mélanger deux usagers, rien n’a été transmis."
+		p.Do = []string{"Choisissez de nouveau cette personne.", "Pour agir pour quelqu’un d’autre, déconnectez-vous d’abord du service, puis recommencez."}
 	case errors.Is(err, delegation.ErrMade):
 		p.Status, p.Title = http.StatusConflict, "Ce choix a déjà été fait"
 		p.Text = "Vous avez déjà répondu à cette demande, sans doute par un second clic ou dans un autre onglet. Un seul choix a été enregistré."

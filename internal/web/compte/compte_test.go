@@ -333,7 +333,7 @@ func TestLeave(t *testing.T) {
 	if err != nil || w.Header().Get("Location") != "/deconnexion/retour" {
 		t.Errorf("provider down: %v %v", w.Header(), err)
 	}
-	pagecheck.MustShow(t, pagecheck.Read(t, s.routes, desk.Visit{}, "GET", "/deconnexion/retour", nil, 200), "Vous êtes déconnecté")
+	pagecheck.MustShow(t, pagecheck.Read(t, s.routes, desk.Visit{}, "GET", "/deconnexion/retour?state=autre", nil, 200), "Vous êtes déconnecté")
 }
 
 func TestAccount(t *testing.T) {

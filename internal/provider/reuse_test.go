@@ -1,0 +1,144 @@
+package provider_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"relais/internal/delegation"
+	"relais/internal/mandat"
+	"relais/internal/provider"
+)
+
+// refusedSilently expects login_required under prompt=none, and a page without it.
+func (r rp) refusedSilently(name string) {
+	r.t.Helper()
+	if back, _ := r.send(r.request("prompt", "none")); back.Get("error") != "login_required" {
+		r.t.Errorf("%s: prompt=none = %v", name, back)
+	}
+	if back, id := r.send(r.request()); back != nil || id == "" {
+		r.t.Errorf("%s: answered without a page: %v", name, back)
+	}
+}
+
+// TestReuse: a choice answers again for five minutes, and each answer counts.
+func TestReuse(t *testing.T) {
+	r := newHouse(t).rp("suite")
+	r.login(r.request())
+	for range 3 {
+		r.later(time.Minute)
+		if l := r.login(r.request()); l.asked {
+			t.Error("asked again within the five minutes")
+		}
+	}
+	if uses := strings.Count(r.l.reasons(), "delegation.use:"); uses != 3 || r.l.count("Use") != 4 {
+		t.Errorf("%d entries of silent uses, %d logins", uses, r.l.count("Use"))
+	}
+	r.later(2*time.Minute + time.Second) // of the choice, not of its last use
+	r.refusedSilently("five minutes after the choice")
+}
+
+// TestReuseChecksAgain: whatever changed since the choice stops the silent answer.
+func TestReuseChecksAgain(t *testing.T) {
+	for name, change := range map[string]func(*house){
+		"mandat ended":      func(h *house) { h.choice.Mandat.State = mandat.Termine },
+		"mandat suspended":  func(h *house) { h.choice.Mandat.State = mandat.Suspendu },
+		"mandat past":       func(h *house) { h.choice.Mandat.EndsAt = h.now() },
+		"domaine ended":     func(h *house) { h.choice.Mandat.Autorisations = h.choice.Mandat.Autorisations[1:] },
+		"aidant not named":  func(h *house) { h.choice.Mandat.Colleagues = false },
+		"other structure":   func(h *house) { h.choice.Mandat.OrganisationID = "o2" },
+		"session gone":      func(h *house) { h.gone = true },
+		"login interrupted": func(h *house) { h.stopAll(false) },
+		"use ended":         func(h *house) { h.stopAll(true) },
+	} {
+		h := newHouse(t)
+		r := h.rp("suite")
+		r.login(r.request())
+		change(h)
+		r.refusedSilently(name)
+	}
+}
+
+func (h *house) stopAll(ended bool) {
+	for id := range h.l.logins {
+		_ = h.l.Stop(h.t.Context(), id, delegation.Client("suite"), "essai", ended)
+	}
+}
+
+// TestReuseIsTheClientsOwn: another client, another browser, another perimeter and
+// a hub never get a choice that was not made for them.
+func TestReuseIsTheClientsOwn(t *testing.T) {
+	h := newHouse(t)
+	r := h.rp("suite")
+	r.login(r.request())
+	other := rp{h, r.b, "suite-post"}
+	other.refusedSilently("another client in the same browser")
+	h.rp("suite").refusedSilently("another browser")
+	if back, _ := r.send(r.request("prompt", "none", "claims", `{"id_token":{"rep_scope":{"values":["argent"]}}}`)); back.Get("error") != "login_required" {
+		t.Errorf("outside the perimeter = %v", back)
+	}
+	hub := r.b
+	id := hub.begin(hubRequest())
+	if resp := hub.post("/agir/"+id, nil); resp.status != 200 {
+		t.Fatal(resp)
+	}
+	before := h.l.count("Live")
+	hub.begin(hubRequest("prompt", ""))
+	h.fails(hubRequest("prompt", "none"), "login_required")
+	if h.l.count("Live") != before {
+		t.Error("a hub's request looked for a choice to reuse")
+	}
+}
+
+// TestReuseAfterReplay: a code seen twice stops the silent answers of its choice.
+func TestReuseAfterReplay(t *testing.T) {
+	r := newHouse(t).rp("suite")
+	r.login(r.request())
+	second := r.login(r.request())
+	r.redeem(second.code)
+	r.refusedSilently("after a replay")
+}
+
+// TestReuseForSomebodyElse: a hint of ours names the person; a forged one is no
+// reason to answer, and a person chosen instead is refused.
+func TestReuseForSomebodyElse(t *testing.T) {
+	h := newHouse(t)
+	r := h.rp("suite")
+	first := r.login(r.request())
+	h.choice.Usager.ID = "u2"
+	h.choice.Mandat.ID = "m1"
+	second := r.login(r.request("prompt", "login"))
+	if first.claims["sub"] == second.claims["sub"] {
+		t.Fatal("the same sub")
+	}
+	for name, hint := range map[string]string{"the first person": first.IDToken, "cut": second.IDToken[:len(second.IDToken)-5], "text": "x",
+		"another client's": func() string { raw, _ := h.loggedIn(clients()[0]); return raw }()} {
+		if back, _ := r.send(r.request("prompt", "none", "id_token_hint", hint)); back.Get("error") != "login_required" {
+			t.Errorf("hint of %s = %v", name, back)
+		}
+	}
+	if back, _ := r.send(r.request("prompt", "none", "id_token_hint", second.IDToken)); back.Get("code") == "" {
+		t.Errorf("hint of the person = %v", back)
+	}
+	sub, _ := first.claims["sub"].(string)
+	if back, _ := r.send(r.request("prompt", "none", "claims", `{"id_token":{"sub":{"value":"`+sub+`"}}}`)); back.Get("error") != "login_required" {
+		t.Errorf("sub of the first person = %v", back)
+	}
+	_, id := r.send(r.request("prompt", "login", "id_token_hint", first.IDToken))
+	if resp := r.b.post("/agir/"+id, nil); resp.status == 200 || !strings.Contains(resp.body, provider.ErrOtherUsager.Error()) {
+		t.Errorf("another person than the hint's = %+v", resp)
+	}
+	h.choice.Usager.ID = "u1"
+	if resp := r.b.post("/agir/"+id, url.Values{}); resp.status != 200 {
+		t.Errorf("the hint's person = %+v", resp)
+	}
+}
+
+// TestReuseOff: without a desk to ask, every request is a new choice.
+func TestReuseOff(t *testing.T) {
+	h := newHouse(t, func(o *provider.Options) { o.Reuse = nil })
+	r := h.rp("suite")
+	r.login(r.request())
+	r.refusedSilently("no reuse")
+}

@@ -1,0 +1,50 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"relais/internal/delegation"
+)
+
+// TestLiveLogins: the uses that a session made for a client lately, until they end.
+func TestLiveLogins(t *testing.T) {
+	onBoth(t, func(h *house) {
+		m := h.signed("ccas", martin, "social")
+		from := h.now
+		live := func(session, client string, since time.Time) int {
+			t.Helper()
+			all, err := h.LiveLogins(h.ctx, "a-jeanne", session, client, since)
+			h.ok(err)
+			return len(all)
+		}
+		h.ok(h.choose(m, "r1", "social"))
+		h.pass(time.Minute)
+		h.ok(h.choose(m, "r2", "social"))
+		first, err := h.ByCode(h.ctx, delegation.Hash("code-r1"))
+		h.ok(err)
+		session, client := first.SessionRef, first.ClientID
+		all, err := h.LiveLogins(h.ctx, "a-jeanne", session, client, from)
+		h.ok(err)
+		if len(all) != 2 || all[0].ID != "r2" || all[1].ID != "r1" || len(all[0].Protocol) == 0 {
+			t.Errorf("live = %+v", all)
+		}
+		if live("autre", client, from) != 0 || live(session, "autre", from) != 0 || live(session, client, from.Add(30*time.Second)) != 1 {
+			t.Error("another session, another client, an older use")
+		}
+		h.ok(h.Stop(h.ctx, "r1", delegation.Client(client), "rejeu", false))
+		if live(session, client, from) != 2 {
+			t.Error("a revoked use must be seen, to stop the reuse of its choice")
+		}
+		if err := h.EndUsesLike(h.ctx, "inconnu", delegation.Client(client), "x"); !errors.Is(err, delegation.ErrNotFound) {
+			t.Errorf("an unknown login = %v", err)
+		}
+		size := h.size()
+		h.ok(h.EndUsesLike(h.ctx, "r1", delegation.Client(client), "deconnexion_service"))
+		h.ok(h.EndUsesLike(h.ctx, "r1", delegation.Client(client), "deconnexion_service"))
+		if live(session, client, from) != 0 || h.size() != size+2 {
+			t.Errorf("after the logout: %d live, %d entries", live(session, client, from), h.size()-size)
+		}
+	})
+}
