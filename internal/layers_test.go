@@ -26,6 +26,7 @@ var (
 		"internal/domaine",      // the ten domaines and their démarches
 		"internal/journal",      // facts, entries, Merkle tree, proofs
 		"internal/organisation", // the structure
+		"internal/signal",       // what in the journal is worth a second look
 		"internal/usager",
 		"internal/aidant",
 		"internal/habilitation", // admission of structures and aidants

@@ -77,6 +77,9 @@ type Texte struct {
 // IsZero tells that no text was fixed yet.
 func (t Texte) IsZero() bool { return t.Body == "" }
 
+// Words counts the words of the text, for how long a reading takes.
+func (t Texte) Words() int { return len(strings.Fields(t.Body)) }
+
 // Digest is the lower-case hexadecimal SHA-256 of salt and text: 64 characters,
 // used as nonce of the usager's login. The caller gives the salt, since the
 // usager's and the aidant's logins use one each.

@@ -2,6 +2,7 @@ package mandat
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"relais/internal/acte"
@@ -23,7 +24,7 @@ func (m Mandat) Entrust(t acte.Texte, replaces []Replacement, endsAt time.Time, 
 	m.Texte, m.Replaces, m.EndsAt = t, slices.Clone(replaces), endsAt
 	m.Signature = Signature{EntrustedAt: at}
 	return m, m.fact(by, journal.MandatEntrust).With("texte", t.Version).With("empreinte", t.Nonce()).
-		With("fin", endsAt.UTC().Format(time.RFC3339)), nil
+		With("mots", strconv.Itoa(t.Words())).With("fin", endsAt.UTC().Format(time.RFC3339)), nil
 }
 
 // Identified is what a FranceConnect login said, already verified.

@@ -40,6 +40,7 @@ type Organisation struct {
 	Timezone  string   `json:"timezone"`
 	Domaines  []string `json:"domaines"` // codes it may use; empty means all
 	Suspended bool     `json:"suspended"`
+	Opening   string   `json:"opening"` // see [ParseHours]; "" is [UsualHours]
 }
 
 // fieldMax bounds, in characters, what the mandat's text repeats of a structure.
@@ -63,6 +64,9 @@ func (o Organisation) Check() error {
 	}
 	if _, err := time.LoadLocation(o.Timezone); err != nil || o.Timezone == "" || o.Timezone == "Local" {
 		return fmt.Errorf("%w: timezone", ErrInvalid)
+	}
+	if _, err := ParseHours(o.Opening); err != nil || len(o.Opening) > fieldMax {
+		return fmt.Errorf("%w: opening illisible", ErrInvalid)
 	}
 	for _, code := range o.Domaines {
 		if _, ok := domaine.Current().Find(code); !ok {
