@@ -1,0 +1,195 @@
+package page
+
+import "strconv"
+
+// Chart is a drawing of numbers with the same numbers in a table below it. It is
+// shown by the component "chart": widths are percentages of the page and texts
+// keep their size, so that it can be read at 360 pixels, in the dark and on paper.
+// Its marks are told apart by more than their colour.
+type Chart struct {
+	ID, Title string
+	Desc      string // the drawing in one or two sentences, for who does not see it
+	Height    int    // pixels
+	Rules     []ChartRule
+	Bars      []ChartBar
+	Texts     []ChartText
+	Legend    []ChartKey // empty with one series
+	Table     Table
+}
+
+// ChartRule is a thin line from side to side.
+type ChartRule struct{ Y int }
+
+// ChartBar is one mark. X and Width are percentages; Series is 1, 2…
+type ChartBar struct {
+	X, Width  string
+	Y, Height int
+	Series    int
+	Says      string // when pointed at
+}
+
+// ChartText is a text in the drawing. Anchor is "start", "middle" or "end".
+type ChartText struct {
+	X, Anchor, Text string
+	Y               int
+}
+
+// ChartKey says what a series is.
+type ChartKey struct {
+	Series int
+	Text   string
+}
+
+// Point is one place on a chart: its name, and a value a series. Hrefs lead to
+// what was counted; an empty one leads nowhere.
+type Point struct {
+	Label  string
+	Short  string // below the drawing, "" = Label
+	Values []int64
+	Hrefs  []string
+}
+
+// ChartWords are what a chart says of itself.
+type ChartWords struct {
+	ID, Title string
+	Desc      string
+	Label     string   // heading of the points in the table, such as « Jour »
+	Series    []string // names of the series
+}
+
+const (
+	chartTop    = 28  // room for the top of the scale
+	chartPlot   = 180 // height of the columns
+	chartBottom = 26  // room for the first and last labels
+	chartRow    = 52  // one bar with its label above it
+	chartBar    = 16
+)
+
+// Columns draws points in time as upright columns, a group a point.
+func Columns(words ChartWords, points []Point) Chart {
+	c := newChart(words, points)
+	c.Height = chartTop + chartPlot + chartBottom
+	top := highest(points)
+	for _, y := range []int{chartTop, chartTop + chartPlot/2, chartTop + chartPlot} {
+		c.Rules = append(c.Rules, ChartRule{y})
+	}
+	c.Texts = append(c.Texts, ChartText{X: "0", Y: chartTop - 8, Anchor: "start", Text: Count(top)})
+	band := 100 / float64(max(len(points), 1))
+	width := band * 0.8 / float64(max(len(words.Series), 1))
+	for i, p := range points {
+		for s, n := range p.Values {
+			height := scaled(n, top, chartPlot)
+			if n == 0 {
+				continue
+			}
+			c.Bars = append(c.Bars, ChartBar{X: percent(float64(i)*band + band*0.1 + float64(s)*width), Width: percent(width),
+				Y: chartTop + chartPlot - height, Height: height, Series: s + 1, Says: says(words, p, s)})
+		}
+	}
+	c.Texts = append(c.Texts, edges(points)...)
+	return c
+}
+
+// edges writes the first and the last point's names below the drawing.
+func edges(points []Point) []ChartText {
+	const y = chartTop + chartPlot + 20
+	if len(points) == 0 {
+		return nil
+	}
+	texts := []ChartText{{X: "0", Y: y, Anchor: "start", Text: points[0].short()}}
+	if last := len(points) - 1; last > 0 {
+		texts = append(texts, ChartText{X: "100%", Y: y, Anchor: "end", Text: points[last].short()})
+	}
+	return texts
+}
+
+// Bars draws points as lying bars, the label and the number above each.
+func Bars(words ChartWords, points []Point) Chart {
+	c := newChart(words, points)
+	top := highest(points)
+	for i, p := range points {
+		y := i * chartRow
+		c.Texts = append(c.Texts, ChartText{X: "0", Y: y + 20, Anchor: "start", Text: p.Label + " : " + Count(p.Values[0])})
+		width := float64(p.Values[0]) * 100 / float64(top)
+		c.Bars = append(c.Bars, ChartBar{X: "0%", Width: percent(max(width, 0.5)), Y: y + 28, Height: chartBar, Series: 1, Says: says(words, p, 0)})
+	}
+	c.Height = max(len(points), 1) * chartRow
+	return c
+}
+
+func newChart(words ChartWords, points []Point) Chart {
+	c := Chart{ID: words.ID, Title: words.Title, Desc: words.Desc}
+	c.Table = Table{Caption: words.Title + " : les nombres", Hidden: true, Columns: append([]string{words.Label}, words.Series...)}
+	for _, p := range points {
+		row := []Cell{{Text: p.Label}}
+		for s, n := range p.Values {
+			cell := Cell{Text: Count(n), Number: true}
+			if s < len(p.Hrefs) && n > 0 {
+				cell.Href = p.Hrefs[s]
+			}
+			row = append(row, cell)
+		}
+		c.Table.Rows = append(c.Table.Rows, row)
+	}
+	if len(words.Series) > 1 {
+		for s, name := range words.Series {
+			c.Legend = append(c.Legend, ChartKey{s + 1, name})
+		}
+	}
+	return c
+}
+
+func says(words ChartWords, p Point, series int) string {
+	return p.Label + ", " + words.Series[series] + " : " + Count(p.Values[series])
+}
+
+func (p Point) short() string {
+	if p.Short != "" {
+		return p.Short
+	}
+	return p.Label
+}
+
+// highest is the top of the scale: a round number at or above every value.
+func highest(points []Point) int64 {
+	var top int64
+	for _, p := range points {
+		for _, n := range p.Values {
+			top = max(top, n)
+		}
+	}
+	for step := int64(1); ; step *= 10 {
+		for _, round := range []int64{1, 2, 4, 5, 10} {
+			if round*step >= top {
+				return round * step
+			}
+		}
+		if step >= 1e17 {
+			return max(top, 1)
+		}
+	}
+}
+
+// scaled is the height of a value; what is there at all can be seen.
+func scaled(n, top int64, height int) int {
+	if n <= 0 {
+		return 0
+	}
+	return max(int(float64(n)/float64(top)*float64(height)+0.5), 2)
+}
+
+func percent(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) + "%" }
+
+// Count is a number in groups of three: « 12 345 », with thin spaces that do not
+// break.
+func Count(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, digits = "−", digits[1:]
+	}
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "\u202f" + digits[i:]
+	}
+	return sign + digits
+}
