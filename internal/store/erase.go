@@ -119,7 +119,7 @@ func (t *tx) erasable(id string, gone *usager.Traces) (usager.File, []delegation
 }
 
 func (t *tx) erase(id string, entry int64) error {
-	for _, q := range []query{t.s.q.dossierDelete, t.s.q.usagerIndexDelete, t.s.q.delegationBlank} {
+	for _, q := range []query{t.s.q.dossierDelete, t.s.q.usagerIndexDelete, t.s.q.delegationBlank, t.s.q.signalForget} {
 		if _, err := t.exec(q, id); err != nil {
 			return err
 		}

@@ -44,7 +44,9 @@ type follower interface {
 }
 
 // followers lists them all.
-func (s *Store) followers() []follower { return []follower{&s.facets} }
+func (s *Store) followers() []follower {
+	return []follower{&s.facets, signalFollower{}, releveFollower{}}
+}
 
 func (q *queries) follow() {
 	q.followerNext = "SELECT next FROM journal_follower WHERE name = ?"

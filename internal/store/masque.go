@@ -190,6 +190,11 @@ func (s *Store) forgetMonth(ctx context.Context, k journal.AgentKey) error {
 		if err != nil || n == 0 {
 			return err
 		}
+		if start, end, ok := k.Month(); ok && k.Class() == journal.Evidence { // what rules look back at names agents too
+			if _, err := t.exec(t.s.q.factsBlank, instant(start), instant(end)); err != nil {
+				return err
+			}
+		}
 		_, err = t.append(journal.AgentsForgotten(k))
 		return err
 	})

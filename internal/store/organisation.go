@@ -22,16 +22,17 @@ type organisationRow struct {
 	Domaines  list[string] `db:"domaines"`
 	Suspended int64        `db:"suspended"`
 	JournalID int64        `db:"journal_id"`
+	Opening   string       `db:"opening"`
 }
 
 func (r organisationRow) organisation() organisation.Organisation {
 	return organisation.Organisation{ID: r.ID, Name: r.Name, SIRET: r.SIRET, Address: r.Address, Postcode: r.Postcode, City: r.City,
-		Telephone: r.Telephone, Timezone: r.Timezone, Domaines: r.Domaines, Suspended: r.Suspended != 0}
+		Telephone: r.Telephone, Timezone: r.Timezone, Domaines: r.Domaines, Suspended: r.Suspended != 0, Opening: r.Opening}
 }
 
 func organisationOf(o organisation.Organisation, journalID int64) organisationRow {
 	return organisationRow{ID: o.ID, Name: o.Name, SIRET: o.SIRET, Address: o.Address, Postcode: o.Postcode, City: o.City,
-		Telephone: o.Telephone, Timezone: o.Timezone, Domaines: o.Domaines, Suspended: bit(o.Suspended), JournalID: journalID}
+		Telephone: o.Telephone, Timezone: o.Timezone, Domaines: o.Domaines, Suspended: bit(o.Suspended), JournalID: journalID, Opening: o.Opening}
 }
 
 // AdmitOrganisation lets a structure in; organisation.ErrInvalid when its id is

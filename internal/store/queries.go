@@ -53,7 +53,13 @@ type queries struct {
 	leafSpan, leafSpanApart, nodeSpan                       query
 	checkpointInsert, checkpointLast, checkpointAny         query
 	attestationInsert, attestations, attestationLast        query
-	exportMandat, exportPeriod                              query
+
+	// signals and relevés
+	factInsert, factsOfAidant, factOfMandat, factKnown, factFormer query
+	factsForget, factsBlank, signalInsert, signalsForget           query
+	signalForget, signalMandat, signalNames, actorAt, streamBefore query
+	releveAdd, releveForget, releveDays, releveCounts              query
+	exportMandat, exportPeriod                                     query
 
 	// what follows the journal
 	followerNext, followerStart, followerMove, followerReset query
@@ -83,6 +89,8 @@ func newQueries() queries {
 	q.proofs()
 	q.masks()
 	q.debits()
+	q.signals()
+	q.releves()
 	q.follow()
 	q.facetting()
 	q.filter()
