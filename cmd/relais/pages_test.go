@@ -226,6 +226,13 @@ func (a *album) reviewing(g given) {
 		v.Open(w.relais + path)
 	}
 	v.Open(w.relais + "/controle?mandat=" + g.number)
+	for _, path := range []string{"/controle/signaux?du=2000-01-01&au=2000-01-02", "/controle/activite?du=2000-01-01&au=2000-01-02", "/controle/signaux?regle=autre", "/controle/activite?du=2000-01-01"} {
+		v.Open(w.relais + path) // nothing there, or refused
+	}
+	w.derive()
+	for _, path := range []string{"/controle/signaux", "/controle/signaux?regle=lecture_rapide", "/controle/activite"} {
+		v.Open(w.relais + path)
+	}
 	claire := a.agent("claire")
 	for _, agent := range []string{"julien", "claire", "paul", "monique"} {
 		claire.Open(w.relais + "/structure/agents/" + w.idOf(agent))
@@ -241,6 +248,15 @@ func (a *album) reviewing(g given) {
 	nadia.Open(w.relais + "/compte").Click("fermer-les-autres")
 	nadia.Open(w.relais + "/compte").Click("quitter")
 	nadia.Open(w.relais + "/mandats")
+}
+
+// derive brings what the journal is watched by up to date, as the house does each
+// second.
+func (w *world) derive() {
+	w.t.Helper()
+	if err := w.d.store.RunFollowers(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // everyRoute opens every GET page as every kind of visitor, allowed or not, and

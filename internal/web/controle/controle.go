@@ -9,6 +9,8 @@
 //	GET /controle                     the journal, filtered, newest first
 //	GET /controle/entrees/{index}     one entry, with its canonical bytes
 //	GET /controle/mandats/{id}        one mandat's entries, oldest first
+//	GET /controle/signaux             entries worth a second look, and the rules
+//	GET /controle/activite            what the journal counts, drawn
 package controle
 
 import (
@@ -54,15 +56,17 @@ type Desk struct {
 	Journal Journal
 	Numbers Numbers
 	Seal    Seal
+	Watch   Watch
+	Now     func() time.Time
 }
 
 // Routes lists the desk's routes.
 func (d *Desk) Routes() []desk.Route {
-	return []desk.Route{
+	return append(d.watchRoutes(), []desk.Route{
 		{Pattern: "GET /controle", Access: desk.Auditeur, Handle: d.list},
 		{Pattern: "GET /controle/entrees/{index}", Access: desk.Auditeur, Handle: d.entry},
 		{Pattern: "GET /controle/mandats/{id}", Access: desk.Auditeur, Handle: d.timeline},
-	}
+	}...)
 }
 
 type listPage struct {

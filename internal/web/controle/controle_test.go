@@ -12,6 +12,7 @@ import (
 	"relais/internal/mandat"
 	"relais/internal/organisation"
 	"relais/internal/scellement"
+	"relais/internal/signal"
 	"relais/internal/testkit/pagecheck"
 	"relais/internal/web/controle"
 	"relais/internal/web/desk"
@@ -25,6 +26,11 @@ type house struct {
 	asked  journal.Filter
 	facts  []journal.Fact
 	number string
+
+	found   []signal.Found
+	watched signal.Filter
+	counted signal.Releve
+	period  signal.Period
 }
 
 func (h *house) Journal(_ context.Context, f journal.Filter) ([]journal.Record, error) {
@@ -99,7 +105,8 @@ func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	h := &house{number: "346789BCDFGH"}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "audit", GivenName: "Aude", UsualName: "Iteuse", Roles: []aidant.Role{aidant.RoleAuditeur}},
 		Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}}
-	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Seal: h}).Routes(), v
+	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Seal: h, Watch: h,
+		Now: func() time.Time { return at }}).Routes(), v
 }
 
 func TestList(t *testing.T) {

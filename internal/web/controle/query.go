@@ -84,6 +84,7 @@ func (q *query) period(zone *time.Location) {
 }
 
 func (q *query) day(field string, zone *time.Location) time.Time {
+	q.unfold(field)
 	typed := q.form.Get(field+"-jour") + q.form.Get(field+"-mois") + q.form.Get(field+"-annee")
 	if strings.TrimSpace(typed) == "" {
 		return time.Time{}

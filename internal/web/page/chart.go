@@ -25,7 +25,6 @@ type ChartBar struct {
 	X, Width  string
 	Y, Height int
 	Series    int
-	Says      string // when pointed at
 }
 
 // ChartText is a text in the drawing. Anchor is "start", "middle" or "end".
@@ -83,7 +82,7 @@ func Columns(words ChartWords, points []Point) Chart {
 				continue
 			}
 			c.Bars = append(c.Bars, ChartBar{X: percent(float64(i)*band + band*0.1 + float64(s)*width), Width: percent(width),
-				Y: chartTop + chartPlot - height, Height: height, Series: s + 1, Says: says(words, p, s)})
+				Y: chartTop + chartPlot - height, Height: height, Series: s + 1})
 		}
 	}
 	c.Texts = append(c.Texts, edges(points)...)
@@ -111,7 +110,7 @@ func Bars(words ChartWords, points []Point) Chart {
 		y := i * chartRow
 		c.Texts = append(c.Texts, ChartText{X: "0", Y: y + 20, Anchor: "start", Text: p.Label + " : " + Count(p.Values[0])})
 		width := float64(p.Values[0]) * 100 / float64(top)
-		c.Bars = append(c.Bars, ChartBar{X: "0%", Width: percent(max(width, 0.5)), Y: y + 28, Height: chartBar, Series: 1, Says: says(words, p, 0)})
+		c.Bars = append(c.Bars, ChartBar{X: "0%", Width: percent(max(width, 0.5)), Y: y + 28, Height: chartBar, Series: 1})
 	}
 	c.Height = max(len(points), 1) * chartRow
 	return c
@@ -137,10 +136,6 @@ func newChart(words ChartWords, points []Point) Chart {
 		}
 	}
 	return c
-}
-
-func says(words ChartWords, p Point, series int) string {
-	return p.Label + ", " + words.Series[series] + " : " + Count(p.Values[series])
 }
 
 func (p Point) short() string {

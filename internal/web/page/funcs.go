@@ -72,6 +72,12 @@ func Date(t time.Time) string {
 	return dayInWords(t.Day()) + " " + months[t.Month()-1] + " " + strconv.Itoa(t.Year())
 }
 
+// DayMonth is « 21 novembre », for where the year is told elsewhere.
+func DayMonth(t time.Time) string { return dayInWords(t.Day()) + " " + months[t.Month()-1] }
+
+// Month is « novembre 2026 ».
+func Month(t time.Time) string { return months[t.Month()-1] + " " + strconv.Itoa(t.Year()) }
+
 // Hour is « 14 h 05 », in the zone the time carries.
 func Hour(t time.Time) string {
 	if t.IsZero() {

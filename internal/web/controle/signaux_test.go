@@ -1,0 +1,108 @@
+package controle_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"relais/internal/journal"
+	"relais/internal/organisation"
+	"relais/internal/signal"
+	"relais/internal/testkit/pagecheck"
+)
+
+func (h *house) Signals(_ context.Context, f signal.Filter) ([]signal.Found, error) {
+	h.watched = f
+	return h.found[:min(len(h.found), f.Limit)], nil
+}
+
+func (h *house) Releve(_ context.Context, p signal.Period) (signal.Releve, error) {
+	h.period = p
+	return h.counted, nil
+}
+
+func (h *house) Organisations(context.Context) ([]organisation.Organisation, error) {
+	return []organisation.Organisation{{ID: "ccas", Name: "CCAS " + pagecheck.Uhoh, Postcode: "22000"}, {ID: "mairie", Name: "Mairie", Postcode: "97400"}}, nil
+}
+
+func TestSignals(t *testing.T) {
+	h, routes, v := newDesk(t)
+	body := pagecheck.Read(t, routes, v, "GET", "/controle/signaux", nil, 200)
+	pagecheck.MustShow(t, body, "Aucun signal pour l’instant", "n’est pas un soupçon", "300 mots par minute", "du lundi au vendredi de 7 h à 20 h", "jours fériés")
+	for _, r := range signal.Rules() {
+		pagecheck.MustShow(t, body, r.Title, r.Statement, r.Innocent)
+	}
+	for n := range 60 {
+		h.found = append(h.found, signal.Found{Rule: signal.Rules()[n%8].Code, Index: int64(100 - n), At: at, Mandat: "mandat-un", Aidant: "agent-0123456789", Structure: "ccas"})
+	}
+	body = pagecheck.Read(t, routes, v, "GET", "/controle/signaux", nil, 200)
+	pagecheck.MustShow(t, body, "21 novembre 2026 à 10:05:07", "/controle/entrees/100", "Agent …23456789", "/controle/mandats/mandat-un", "CCAS", "avant=51.rafale")
+	body = pagecheck.Read(t, routes, v, "GET", "/controle/signaux?regle=rafale&structure=ccas&avant=51.usage_immediat&du-jour=1&du-mois=11&du-annee=2026", nil, 200)
+	pagecheck.MustShow(t, body, "Plus récent", "Effacer les critères", "Signaux : Utilisations en rafale")
+	if f := h.watched; f.Rule != signal.Burst || f.Structure != "ccas" || f.After.Index != 51 || f.After.Rule != signal.ImmediateUse || f.From.IsZero() {
+		t.Errorf("filter %+v", f)
+	}
+	if len(h.facts) != 3 || h.facts[2].Action() != journal.JournalSearch || h.facts[2].Detail("filtres") != "signaux,du,structure,regle" {
+		t.Errorf("traces %+v", h.facts)
+	}
+	for _, query := range []string{"regle=autre", "structure=inconnue", "du-jour=31&du-mois=2&du-annee=2026"} {
+		pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/signaux?"+query, nil, http.StatusUnprocessableEntity), "1 réponse à corriger")
+	}
+	pagecheck.Read(t, routes, v, "GET", "/controle/signaux?avant=n%27importe", nil, 200)
+}
+
+func TestActivity(t *testing.T) {
+	h, routes, v := newDesk(t)
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/activite", nil, 200), "Rien n’est compté", "du 25 octobre 2026 au 21 novembre 2026")
+	if h.period != (signal.Period{From: "2026-10-25", To: "2026-11-21"}) {
+		t.Errorf("period %+v", h.period)
+	}
+	h.counted = signal.Releve{Upto: 1234, Days: []signal.Day{{Day: "2026-11-20", Uses: 3, Signatures: 1, Refusals: 2}, {Day: "2026-11-21", Uses: 1}},
+		Counts: []signal.Count{{Action: journal.DelegationUse, Outcome: journal.OK, Domaine: "logement", N: 3}, {Action: journal.DelegationUse, Outcome: journal.OK, Domaine: "social", N: 1},
+			{Action: journal.MandatSign, Outcome: journal.OK, N: 1}, {Action: journal.SessionRefuse, Outcome: journal.Denied, N: 2}, {Action: journal.Heartbeat, Outcome: journal.OK, N: 9999}}}
+	body := pagecheck.Read(t, routes, v, "GET", "/controle/activite?structure=ccas", nil, 200)
+	pagecheck.MustShow(t, body, "4 utilisations et 1 signature", "2 refus et 0 échec", "Utilisations par domaine", "Logement : 3", "Connexion refusée : 2", "1\u202f234 entrées",
+		"/controle?action=delegation.use&au=2026-11-20&du=2026-11-20&issue=ok&structure=ccas", "domaine=logement", "Le plus : 3 utilisations, 20 novembre 2026.")
+	pagecheck.MustHide(t, body, "9\u202f999", "style=")
+	if n := strings.Count(body, `role="img"`); n != 4 {
+		t.Errorf("%d charts", n)
+	}
+	body = pagecheck.Read(t, routes, v, "GET", "/controle/activite?du-jour=1&du-mois=1&du-annee=2026&au-jour=31&au-mois=12&au-annee=2026", nil, 200)
+	pagecheck.MustShow(t, body, "janvier 2026", "décembre 2026", "Par mois, du 1er janvier 2026 au 31 décembre 2026.", "au=2026-11-30&du=2026-11-01")
+	body = pagecheck.Read(t, routes, v, "GET", "/controle/activite?du=2026-10-01&au=2026-11-21", nil, 200)
+	pagecheck.MustShow(t, body, "Semaine du 1er octobre 2026", "Semaine du 5 octobre 2026", "Semaine du 16 novembre 2026", "au=2026-11-21&du=2026-11-16")
+	for _, query := range []string{"du-jour=1&du-mois=1&du-annee=2026&au-jour=2&au-mois=1&au-annee=2027", "structure=inconnue", "du-jour=2&du-mois=1&du-annee=2030", "au-jour=x&au-mois=1&au-annee=2026"} {
+		pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/activite?"+query, nil, http.StatusUnprocessableEntity), "1 réponse à corriger")
+	}
+	if len(h.facts) != 4 || h.facts[1].Detail("filtres") != "activite,structure" {
+		t.Errorf("traces %+v", h.facts)
+	}
+}
+
+// TestManyActions: what is rare is drawn together.
+func TestManyActions(t *testing.T) {
+	h, routes, v := newDesk(t)
+	h.counted.Days = []signal.Day{{Day: at.Format(time.DateOnly), Uses: 1}}
+	for i, a := range journal.Actions() {
+		h.counted.Counts = append(h.counted.Counts, signal.Count{Action: a, Outcome: journal.OK, N: int64(i + 1)})
+	}
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/activite", nil, 200), "Autres actions : ")
+}
+
+// TestActivityIsLight: the heaviest period, a month with something of each kind to
+// count each day. What a first view may weigh is held on the house's own pages.
+func TestActivityIsLight(t *testing.T) {
+	h, routes, v := newDesk(t)
+	for day := at.AddDate(0, 0, -30); !day.After(at); day = day.AddDate(0, 0, 1) {
+		h.counted.Days = append(h.counted.Days, signal.Day{Day: day.Format(time.DateOnly), Uses: 1000, Signatures: 200, Refusals: 70, Failures: 10})
+	}
+	for i, a := range journal.Actions() {
+		h.counted.Counts = append(h.counted.Counts, signal.Count{Action: a, Outcome: journal.OK, Domaine: "logement", N: int64(i + 1)})
+	}
+	body := pagecheck.Read(t, routes, v, "GET", "/controle/activite?du=2026-10-22", nil, 200)
+	if len(body) > 48<<10 {
+		t.Errorf("a month weighs %d bytes", len(body))
+	}
+}
