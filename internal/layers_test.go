@@ -34,6 +34,7 @@ var (
 		"internal/acte",         // the written mandat
 		"internal/delegation",   // one delegated login: choice, code, tokens
 		"internal/preuve",       // the evidence file: build and verify
+		"internal/mission",      // the written order of an auditeur
 		"internal/revue",        // an auditeur's review of entries drawn at random
 		"internal/recherche",    // an auditeur's saved search
 		"internal/debit",        // how often somebody may be refused before they wait

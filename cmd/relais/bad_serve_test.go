@@ -88,6 +88,7 @@ var silent = map[string]string{
 	"POST /tour/reprendre":           "the same, to take the screen back",
 	"POST /mandats/recherche":        "it only remembers the words: the search itself is written by the page that shows it",
 	"POST /agir/{demande}/recherche": "the same",
+	"POST /controle/mission":         "it only remembers which of their missions an auditeur works under; what they read is written",
 }
 
 // TestEveryMutationIsWritten plays every route that changes something and holds
@@ -126,6 +127,9 @@ func TestEveryMutationIsWritten(t *testing.T) {
 	for _, path := range []string{"/administration/agents/" + monique + "/suspendre", "/administration/agents/" + monique + "/retablir"} {
 		post(sophie, path, nil)
 	}
+	thomas := w.agent("thomas")
+	thomas.Open(w.relais + "/controle/mandats/" + last.id).Click("reveler")
+	post(thomas, thomas.URL.Path, map[string][]string{"identite": {"usager"}, "motif": {"Une identité nécessaire au contrôle."}, "confirmer": {"oui"}})
 	nadia.Open(w.relais + "/compte").Click("fermer-1").MustBeAt("/compte").Click("fermer-les-autres").MustBeAt("/compte")
 	post(nadia, "/deconnexion", nil)
 	written := w.writtenRoutes()

@@ -134,14 +134,15 @@ func (h *house) buildWeb() error {
 			Sessions: h.sessions, Recueil: h.textes, Now: h.now}).Routes(),
 		signature.Routes(),
 		(&agir.Desk{Pages: h.pages, Provider: h.provider, Mandats: h.store, Uses: h.store, Trace: h.store, Sessions: h.sessions, Now: h.now}).Routes(),
-		(&controle.Desk{Pages: h.pages, Journal: h.store, Numbers: h.store, Seal: h.sealer, Watch: h.store, Now: h.now}).Routes(),
+		(&controle.Desk{Pages: h.pages, Journal: h.store, Numbers: h.store, Facets: h.store, Agents: h.store, Revelations: h.store,
+			Cookies: h.sessions, Seal: h.sealer, Watch: h.store, Now: h.now}).Routes(),
 		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Agents: h.store, Flash: said, Now: h.now}).Routes(),
 		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Flash: said, Now: h.now}).Routes(),
 		(&publication.Desk{Tree: h.store, Signed: h.sealer.Published}).Routes(),
 	}
 	h.web = &web.Server{
 		Pages: h.pages, Static: ui.FS, Theme: h.theme(), Operator: page.Operator{}, Sessions: h.sessions, Desks: desks,
-		Provider: h.provider.Handler(), Recorder: h.store, Uses: h.store, Ready: h.ready,
+		Provider: h.provider.Handler(), Recorder: h.store, Uses: h.store, Missions: h.store, Ready: h.ready,
 		Metrics: web.NewMetrics(h.journalSize), Log: h.log, Idle: h.cfg.SessionIdle,
 		Proxies: h.cfg.TrustedProxies, Secure: h.secure(), Now: h.now,
 	}

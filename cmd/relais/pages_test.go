@@ -233,6 +233,14 @@ func (a *album) reviewing(g given) {
 	for _, path := range []string{"/controle/signaux", "/controle/signaux?regle=lecture_rapide", "/controle/activite"} {
 		v.Open(w.relais + path)
 	}
+	label := v.Match(`acteur=(A-[0-9A-Z]{7})`)
+	v.Open(w.relais + "/controle/agents/" + label)
+	v.Open(w.relais + "/controle/mandats/" + g.id).Click("reveler")
+	v.Submit("/reveler").MustStatus(http.StatusUnprocessableEntity)
+	v.Open(w.relais + "/controle/mandats/" + g.id).Click("reveler")
+	v.Choose("identite", "usager").Fill("motif", "Signature plus rapide que la lecture.").Choose("confirmer", "oui").Submit("/reveler")
+	v.MustBeAt("/controle/revelation").MustSee("Perrin")
+	v.Open(w.relais + "/controle/mission")
 	claire := a.agent("claire")
 	for _, agent := range []string{"julien", "claire", "paul", "monique"} {
 		claire.Open(w.relais + "/structure/agents/" + w.idOf(agent))

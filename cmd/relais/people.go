@@ -17,11 +17,12 @@ import (
 	"relais/internal/store"
 )
 
-// people is the file of `relais admin load`: structures, and agents who sign in
-// with this e-mail and this SIRET.
+// people is the file of `relais admin load`: structures, agents who sign in with
+// this e-mail and this SIRET, and the missions of auditeurs.
 type people struct {
 	Structures []organisation.Organisation `json:"structures"`
 	Agents     []agent                     `json:"agents"`
+	Missions   []order                     `json:"missions"`
 }
 
 type agent struct {
@@ -53,8 +54,12 @@ func admin(ctx context.Context, c call) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(c.stdout, "%d structure(s) et agent(s) habilités, %d déjà présents.\n",
-			added, len(p.Structures)+len(p.Agents)-added)
+		fmt.Fprintf(c.stdout, "%d structure(s) et agent(s) habilités, %d déjà présents.\n", added, len(p.Structures)+len(p.Agents)-added)
+		opened, err := p.open(ctx, st)
+		if err != nil || len(p.Missions) == 0 {
+			return err
+		}
+		_, err = fmt.Fprintf(c.stdout, "%d mission(s) ouvertes, %d déjà présentes.\n", opened, len(p.Missions)-opened)
 		return err
 	})
 }

@@ -75,6 +75,13 @@ const (
 	AgentsForget  Action = "agents.forget"
 )
 
+// The auditeur's missions.
+const (
+	MissionOpen   Action = "mission.open"
+	MissionEnd    Action = "mission.end"
+	MissionReveal Action = "mission.reveal"
+)
+
 // What an auditeur works with: reviews and saved searches.
 const (
 	RevueOpen       Action = "revue.open"
@@ -141,6 +148,9 @@ var labels = map[Action]label{
 	ClockBack:     {"L’horloge a reculé", Evidence},
 	CoffreRotate:  {"Clé maîtresse du coffre renouvelée", Evidence},
 	AgentsForget:  {"Identités d’agents rendues illisibles", Evidence},
+	MissionOpen:   {"Mission d’un auditeur ouverte", Evidence},
+	MissionEnd:    {"Mission d’un auditeur terminée", Evidence},
+	MissionReveal: {"Identité révélée à un auditeur", Evidence},
 	JournalExport: {"Preuve exportée", Evidence},
 
 	RevueOpen:       {"Revue ouverte, échantillon tiré", Evidence},

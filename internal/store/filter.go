@@ -75,18 +75,16 @@ type search struct {
 	criteria  []criterion
 	located   bool // there are criteria that the entry alone does not tell
 	found     []journal.Record
+	full      bool // one more answers the filter
 	examined  int
 }
 
 func (x *search) spent() bool { return x.examined >= searchBound }
 
-func (x *search) full() bool { return len(x.found) > x.want }
-
 func (x *search) page() journal.Page {
 	p := journal.Page{Records: x.found, Examined: x.examined}
 	switch {
-	case x.full():
-		p.Records = x.found[:x.want]
+	case x.full:
 		p.Next = p.Records[x.want-1].Index
 	case x.high >= x.low:
 		p.Next, p.Bounded = x.high+1, true
@@ -201,7 +199,7 @@ func padded[T any](values []T) []any {
 // walk reads the entries from the newest down to the floor: those that are not
 // in the lists yet, or all of them where the filter needs no list.
 func (x *search) walk() error {
-	for x.high >= x.floor && !x.full() && !x.spent() {
+	for x.high >= x.floor && !x.full && !x.spent() {
 		n := walkPart
 		if !x.located {
 			n = min(n, x.want+1-len(x.found))
@@ -211,12 +209,12 @@ func (x *search) walk() error {
 			return err
 		}
 		x.examined += len(rows)
-		if err := x.keep(rows); err != nil {
-			return err
-		}
 		x.high = x.floor - 1
 		if len(rows) == n {
 			x.high = rows[n-1].ID - 1
+		}
+		if err := x.keep(rows); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -225,30 +223,40 @@ func (x *search) walk() error {
 // keep takes those rows that answer the filter.
 func (x *search) keep(rows []bodyRow) error {
 	if !x.located {
-		records, err := x.s.records(x.ctx, rows)
-		for _, r := range records {
-			if x.f.Matches(r, journal.Facets{}) {
-				x.found = append(x.found, r)
-			}
-		}
-		return err
+		return x.take(rows)
 	}
 	entries, err := x.s.locate(x.ctx, rows)
 	for _, e := range entries {
-		if x.f.Matches(e.Record, e.facets) {
-			x.found = append(x.found, e.Record)
+		if !x.f.Matches(e.Record, e.facets) {
+			continue
 		}
+		if x.full = len(x.found) == x.want; x.full {
+			break
+		}
+		x.found = append(x.found, e.Record)
 	}
 	return err
 }
 
-// leap goes through the lists below the floor. Period and the outcome ok are
-// told from the entry itself.
+// take reads those rows whose own columns answer what the lists do not tell: the
+// period and the outcome ok.
+func (x *search) take(rows []bodyRow) error {
+	rows = slices.DeleteFunc(rows, func(r bodyRow) bool {
+		return !x.f.In(r.TS.time()) || x.f.Outcome != "" && r.Outcome != string(x.f.Outcome)
+	})
+	room := x.want - len(x.found)
+	x.full = len(rows) > room
+	records, err := x.s.records(x.ctx, rows[:min(room, len(rows))])
+	x.found = append(x.found, records...)
+	return err
+}
+
+// leap goes through the lists below the floor.
 func (x *search) leap() error {
 	if len(x.criteria) == 0 {
 		return nil
 	}
-	for x.high >= x.low && !x.full() && !x.spent() {
+	for x.high >= x.low && !x.full && !x.spent() {
 		need := min(x.want+1-len(x.found), inWidth)
 		var common []int64
 		for len(common) < need && x.high >= x.low && !x.spent() {
@@ -277,11 +285,5 @@ func (x *search) fetch(indexes []int64) error {
 	}
 	x.examined += len(rows)
 	slices.SortFunc(rows, func(a, b bodyRow) int { return cmp.Compare(b.ID, a.ID) })
-	records, err := x.s.records(x.ctx, rows)
-	for _, r := range records {
-		if x.f.In(r.At) && (x.f.Outcome == "" || r.Outcome == x.f.Outcome) {
-			x.found = append(x.found, r)
-		}
-	}
-	return err
+	return x.take(rows)
 }

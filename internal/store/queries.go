@@ -70,6 +70,13 @@ type queries struct {
 	postingsForget                                           query
 	entriesDown, entriesIn, facettesIn, postingsDown         query
 	momentFrom, momentUntil, indexFrom, indexUntil           query
+	// missions
+	missionInsert, missionUpdate, missionByID          query
+	missionRunning, missionList, missionOf             query
+	aidantAuditeurs, aidantIDs, mandatBehind           query
+	revelationInsert, revelationRecent, revelationByID query
+	revelationAll, revelationOfMission                 query
+	revelationOfStructure                              query
 
 	// reviews and saved searches
 	revueInsert, revueUpdate, revueByID, revueOwn, revueClosed    query
@@ -95,6 +102,7 @@ func newQueries() queries {
 	q.facetting()
 	q.filter()
 	q.period()
+	q.missions()
 	q.revues()
 	q.recherches()
 	return q

@@ -17,8 +17,8 @@ func (h *house) saveRecherche(id, name, criteria string, days int) error {
 
 func TestRecherches(t *testing.T) {
 	onBoth(t, func(h *house) {
-		h.auditeur("a-thomas")
-		h.auditeur("a-autre")
+		h.admitAuditeur("a-thomas")
+		h.admitAuditeur("a-autre")
 		h.ok(h.saveRecherche("rc1", "Émargements", "issue=denied", 0))
 		h.expect(journal.RechercheSave, journal.OK)
 		h.ok(h.saveRecherche("rc2", "Accès", "action=mandat.use", 30))

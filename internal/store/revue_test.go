@@ -14,8 +14,8 @@ import (
 
 var auditeur = journal.Actor{Type: journal.ActorAidant, Ref: "a-thomas"}
 
-// auditeur lets one in.
-func (h *house) auditeur(id string) {
+// admitAuditeur lets one in.
+func (h *house) admitAuditeur(id string) {
 	h.t.Helper()
 	a := agent(id, "mairie", "21999902600012")
 	a.Roles = []aidant.Role{aidant.RoleAuditeur}
@@ -55,7 +55,7 @@ func (h *house) at(index int64) journal.Record {
 // TestRevue follows one review from its draw to its end.
 func TestRevue(t *testing.T) {
 	onBoth(t, func(h *house) {
-		h.auditeur("a-thomas")
+		h.admitAuditeur("a-thomas")
 		h.signed("ccas", martin, "social")
 		size := h.size()
 		r, err := h.openRevue(journal.Filter{}, 4)
@@ -109,7 +109,7 @@ func TestRevue(t *testing.T) {
 
 func (h *house) listsRevues(closed string) {
 	h.t.Helper()
-	h.auditeur("a-autre")
+	h.admitAuditeur("a-autre")
 	h.pass(time.Minute)
 	r, err := h.openRevue(journal.Filter{Action: journal.MandatSign}, 9)
 	h.ok(err)
@@ -149,7 +149,7 @@ func (h *house) refusesRawRevues(closed string) {
 // TestRevuesAreSealed: what people write about entries stands nowhere clear.
 func TestRevuesAreSealed(t *testing.T) {
 	onBoth(t, func(h *house) {
-		h.auditeur("a-thomas")
+		h.admitAuditeur("a-thomas")
 		r, err := h.openRevue(journal.Filter{}, 1)
 		h.ok(err)
 		_, err = h.annotate(r.ID, r.Lines[0].Index, revue.Anomaly, "Notesecrete")
@@ -178,7 +178,7 @@ func TestRevuesAreSealed(t *testing.T) {
 // list, for rare and frequent criteria, and later too.
 func TestRedraw(t *testing.T) {
 	onBoth(t, func(h *house) {
-		h.auditeur("a-thomas")
+		h.admitAuditeur("a-thomas")
 		h.signed("ccas", martin, "social")
 		for range 11 {
 			var many []journal.Fact
@@ -258,7 +258,7 @@ func (h *house) readAll() ([]journal.Record, []journal.Facets) {
 // TestRevueRace: of two marks at the same moment none is lost.
 func TestRevueRace(t *testing.T) {
 	onBoth(t, func(h *house) {
-		h.auditeur("a-thomas")
+		h.admitAuditeur("a-thomas")
 		r, err := h.openRevue(journal.Filter{}, 6)
 		h.ok(err)
 		failed := make(chan error, len(r.Lines))

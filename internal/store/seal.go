@@ -7,14 +7,16 @@ import (
 
 // The purposes under which values are sealed; each names one place.
 const (
-	purposeAidant    = "aidant.identite"
-	purposeUsager    = "usager.identite"
-	purposeTexte     = "brouillon.texte"
-	purposeBrouillon = "brouillon.dossier"
-	purposeDossier   = "mandat.dossier"
-	purposeRevue     = "revue"
-	purposeNote      = "revue.note"
-	purposeRecherche = "recherche.nom"
+	purposeAidant     = "aidant.identite"
+	purposeUsager     = "usager.identite"
+	purposeTexte      = "brouillon.texte"
+	purposeBrouillon  = "brouillon.dossier"
+	purposeDossier    = "mandat.dossier"
+	purposeMission    = "mission.texte"
+	purposeRevelation = "revelation.motif"
+	purposeRevue      = "revue"
+	purposeNote       = "revue.note"
+	purposeRecherche  = "recherche.nom"
 )
 
 // The kinds of keyed tokens.

@@ -8,6 +8,7 @@ import (
 
 	"relais/internal/aidant"
 	"relais/internal/mandat"
+	"relais/internal/mission"
 	"relais/internal/organisation"
 	"relais/internal/usager"
 	"relais/internal/web/desk"
@@ -49,6 +50,11 @@ func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) (d
 	if err := s.check(rt, v, r); err != nil {
 		return v, err
 	}
+	if rt.Access == desk.Auditeur {
+		if gone, err := s.underMission(rt, &v, w, r); gone || err != nil {
+			return v, err
+		}
+	}
 	return v, s.traced(rt, v, r, rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v))))
 }
 
@@ -59,7 +65,7 @@ func (s *Server) traced(rt desk.Route, v desk.Visit, r *http.Request, err error)
 	if errors.As(err, new(*desk.Problem)) {
 		return err
 	}
-	for _, absent := range []error{mandat.ErrNotFound, usager.ErrNotFound, aidant.ErrNotFound, organisation.ErrNotFound} {
+	for _, absent := range []error{mandat.ErrNotFound, usager.ErrNotFound, aidant.ErrNotFound, organisation.ErrNotFound, mission.ErrNotFound} {
 		if errors.Is(err, absent) {
 			return s.refuse(rt, v, r, "introuvable", err)
 		}

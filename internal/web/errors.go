@@ -12,6 +12,7 @@ import (
 	"relais/internal/journal"
 	"relais/internal/login"
 	"relais/internal/mandat"
+	"relais/internal/mission"
 	"relais/internal/organisation"
 	"relais/internal/provider"
 	"relais/internal/usager"
@@ -43,6 +44,9 @@ var table = []struct {
 	{habilitation.ErrState, http.StatusConflict, "", ""},
 	{habilitation.ErrSelf, http.StatusForbidden, "On ne décide pas de sa propre habilitation", "Demandez à une autre personne qui en a le droit."},
 	{habilitation.ErrInvalid, http.StatusUnprocessableEntity, "", ""},
+	{mission.ErrNotFound, http.StatusNotFound, "Cette mission est introuvable", "Elle n’existe pas."},
+	{mission.ErrState, http.StatusConflict, "", ""},
+	{mission.ErrSelf, http.StatusForbidden, "On ne décide pas de sa propre mission", "Demandez à un autre administrateur."},
 	{journal.ErrNotFound, http.StatusNotFound, "Cette entrée est introuvable", "Le journal n’a pas d’entrée de ce rang."},
 	{identite.ErrInvalid, http.StatusUnprocessableEntity, "Cette identité n’est pas complète", "Une information d’état civil manque ou ne peut pas être lue. Rien n’a été modifié."},
 	{acte.ErrContent, http.StatusConflict, "Le texte du mandat ne peut pas être écrit", "Une information de la structure ou d’un aidant est vide, ou contient un caractère que le texte ne peut pas porter. Rien n’a été modifié."},

@@ -19,6 +19,8 @@ import (
 
 	"relais/internal/delegation"
 	"relais/internal/journal"
+	"relais/internal/mission"
+	"relais/internal/organisation"
 	"relais/internal/session"
 	"relais/internal/web/desk"
 	"relais/internal/web/page"
@@ -34,6 +36,13 @@ type Uses interface {
 	OpenUse(ctx context.Context, aidantID string) (delegation.Open, bool, error)
 }
 
+// Missions tells under which missions an auditeur may read.
+type Missions interface {
+	// RunningMissions lists those in progress, the first to begin first.
+	RunningMissions(ctx context.Context, auditeurID string) ([]mission.Mission, error)
+	Organisation(ctx context.Context, id string) (organisation.Organisation, error)
+}
+
 // Server is what the web needs; cmd fills it.
 type Server struct {
 	Pages    *page.Renderer
@@ -45,6 +54,7 @@ type Server struct {
 	Provider http.Handler // OpenID Connect endpoints, with checks of their own
 	Recorder Recorder
 	Uses     Uses
+	Missions Missions
 	Ready    func(ctx context.Context) error
 	Metrics  *Metrics
 	Throttle *Throttle // nil: nobody is made to wait

@@ -1,16 +1,24 @@
 // Package controle is the auditeur's desk: the journal, one of its entries, one
-// mandat through time.
+// mandat or one agent through time, and the break-glass.
 //
-// It guarantees that what is shown is pseudonymous (kinds of actors and opaque
-// references, never a name) and that an auditeur's own search leaves its entry
-// before its results are shown. It changes nothing, and it does not verify the
-// journal: `relais journal verify` does, on every entry.
+// It guarantees that nothing outside the mission's scope is shown (package web
+// lets nobody in without a mission), that what is shown is pseudonymous (kinds of
+// actors, labels of this mission, opaque references, never a name) but for the
+// page that follows a recorded revelation, and that an auditeur's own search
+// leaves its entry before its results are shown. It changes nothing else, and it
+// does not verify the journal: `relais journal verify` does, on every entry.
 //
-//	GET /controle                     the journal, filtered, newest first
-//	GET /controle/entrees/{index}     one entry, with its canonical bytes
-//	GET /controle/mandats/{id}        one mandat's entries, oldest first
-//	GET /controle/signaux             entries worth a second look, and the rules
-//	GET /controle/activite            what the journal counts, drawn
+//	GET  /controle                            the journal, filtered, newest first
+//	GET  /controle/entrees/{index}            one entry, with its canonical bytes
+//	GET  /controle/mandats/{id}               one mandat's entries, oldest first
+//	GET  /controle/agents/{ref}               one agent's entries, newest first
+//	GET  /controle/mission                    the mission, and the choice among several
+//	POST /controle/mission                    choose
+//	GET  /controle/entrees/{index}/reveler    ask for an identity, with a reason
+//	POST /controle/entrees/{index}/reveler    reveal it
+//	GET  /controle/revelation                 the identity, once
+//	GET  /controle/signaux                    entries worth a second look, and the rules
+//	GET  /controle/activite                   what the journal counts, drawn
 package controle
 
 import (
@@ -18,10 +26,13 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"relais/internal/aidant"
 	"relais/internal/journal"
 	"relais/internal/mandat"
+	"relais/internal/mission"
 	"relais/internal/web/desk"
 	"relais/internal/web/page"
 )
@@ -50,14 +61,30 @@ type Numbers interface {
 	MandatByNumber(ctx context.Context, number string) (mandat.Mandat, error)
 }
 
+// Facets tells what an entry is about, to be held against a mission's scope.
+type Facets interface {
+	// Facets is journal.ErrNotFound beyond the journal's end.
+	Facets(ctx context.Context, index int64) (journal.Facets, error)
+}
+
+// Cookies are small sealed ones (internal/session).
+type Cookies interface {
+	Put(w http.ResponseWriter, name string, v any, life time.Duration) error
+	Take(w http.ResponseWriter, r *http.Request, name string, v any) error
+}
+
 // Desk is the auditeur's desk.
 type Desk struct {
-	Pages   *page.Renderer
-	Journal Journal
-	Numbers Numbers
-	Seal    Seal
-	Watch   Watch
-	Now     func() time.Time
+	Pages       *page.Renderer
+	Journal     Journal
+	Numbers     Numbers
+	Facets      Facets
+	Agents      Agents
+	Revelations Revelations
+	Cookies     Cookies
+	Seal        Seal
+	Watch       Watch
+	Now         func() time.Time
 }
 
 // Routes lists the desk's routes.
@@ -66,6 +93,12 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "GET /controle", Access: desk.Auditeur, Handle: d.list},
 		{Pattern: "GET /controle/entrees/{index}", Access: desk.Auditeur, Handle: d.entry},
 		{Pattern: "GET /controle/mandats/{id}", Access: desk.Auditeur, Handle: d.timeline},
+		{Pattern: "GET /controle/agents/{ref}", Access: desk.Auditeur, Handle: d.agent},
+		{Pattern: "GET /controle/mission", Access: desk.Auditeur, AnyMission: true, Handle: d.mission},
+		{Pattern: "POST /controle/mission", Access: desk.Auditeur, AnyMission: true, Handle: d.chooseMission},
+		{Pattern: "GET /controle/entrees/{index}/reveler", Access: desk.Auditeur, Handle: d.askIdentity},
+		{Pattern: "POST /controle/entrees/{index}/reveler", Access: desk.Auditeur, Handle: d.reveal},
+		{Pattern: "GET /controle/revelation", Access: desk.Auditeur, Handle: d.revealed},
 	}...)
 }
 
@@ -87,6 +120,9 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
 	q, err := d.read(r, v.Zone())
 	if err != nil {
+		return err
+	}
+	if err := d.limit(r.Context(), v, &q); err != nil {
 		return err
 	}
 	head, err := d.Journal.Head(r.Context())
@@ -113,8 +149,20 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 	if q.filter.Before > 0 {
 		p.Newer = q.link(0)
 	}
-	p.Results = results("Entrées du journal, de la plus récente à la plus ancienne", records, v.Zone())
+	p.Results = results("Entrées du journal, de la plus récente à la plus ancienne", records, v)
 	return d.Pages.Render(w, http.StatusOK, "controle/journal", p)
+}
+
+// limit holds a search to the mission's scope, and finds the agent behind a
+// label of this mission.
+func (d *Desk) limit(ctx context.Context, v desk.Visit, q *query) error {
+	q.filter.Scope = v.Scope()
+	if !mission.IsLabel(q.filter.Actor) {
+		return nil
+	}
+	id, err := d.agentID(ctx, v, q.filter.Actor)
+	q.filter.Actor, q.nothing = id, q.nothing || id == ""
+	return err
 }
 
 // search reads one page and one entry more; the trace of a search with criteria
@@ -139,12 +187,13 @@ func (d *Desk) trace(ctx context.Context, v desk.Visit, names []string) error {
 
 // results is the table of entries; the index leads to the entry, the mandat to
 // its timeline.
-func results(caption string, records []journal.Record, zone *time.Location) page.Table {
+func results(caption string, records []journal.Record, v desk.Visit) page.Table {
+	zone := v.Zone()
 	t := page.Table{Caption: caption, Hidden: true, Columns: []string{"Entrée", "Date et heure", "Action", "Issue", "Acteur", "Mandat", "Motif"}}
 	for _, rec := range records {
 		index := strconv.FormatInt(rec.Index, 10)
 		t.Rows = append(t.Rows, []page.Cell{{Text: index, Href: entries + index, Number: true}, {Text: moment(rec.At, zone), Number: true},
-			{Text: rec.Action.Label()}, outcome(rec.Outcome), actorCell(rec.Actor), mandatCell(rec.Mandat), {Text: orNone(rec.Reason)}})
+			{Text: rec.Action.Label()}, outcome(rec.Outcome), actorCell(v, rec.Actor), mandatCell(rec.Mandat), {Text: orNone(rec.Reason)}})
 	}
 	return t
 }
@@ -155,6 +204,7 @@ type timelinePage struct {
 	Results page.Table
 	Gapless bool
 	Count   int
+	Reveal  string // where an identity is asked for
 }
 
 // timeline shows one mandat's entries; its own opening is a search.
@@ -166,14 +216,19 @@ func (d *Desk) timeline(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len(records) == 0 {
-		return mandat.ErrNotFound
+		return noMandat()
+	}
+	if inside, err := d.inside(r, v, records[0].Index); err != nil {
+		return err
+	} else if !inside {
+		return noMandat()
 	}
 	if err := d.trace(r.Context(), v, []string{"mandat"}); err != nil {
 		return err
 	}
 	slices.SortFunc(records, func(a, b journal.Record) int { return int(a.StreamSeq - b.StreamSeq) })
 	p := &timelinePage{Layout: v.Layout("Un mandat au fil du temps", home), Short: short(id), Count: len(records), Gapless: gapless(records)}
-	p.Wide = true
+	p.Wide, p.Reveal = true, revealPath(records[0].Index)
 	p.Results = page.Table{Caption: "Entrées de ce mandat, de la plus ancienne à la plus récente",
 		Columns: []string{"Compteur", "Date et heure", "Action", "Issue", "Acteur", "Motif", "Entrée"}}
 	last := records[len(records)-1].StreamSeq
@@ -181,10 +236,34 @@ func (d *Desk) timeline(w http.ResponseWriter, r *http.Request) error {
 		counter := strconv.FormatInt(rec.StreamSeq, 10) + "/" + strconv.FormatInt(last, 10)
 		index := strconv.FormatInt(rec.Index, 10)
 		p.Results.Rows = append(p.Results.Rows, []page.Cell{{Text: counter, Number: true}, {Text: moment(rec.At, v.Zone()), Number: true},
-			{Text: rec.Action.Label()}, outcome(rec.Outcome), actorCell(rec.Actor), {Text: orNone(rec.Reason)},
+			{Text: rec.Action.Label()}, outcome(rec.Outcome), actorCell(v, rec.Actor), {Text: orNone(rec.Reason)},
 			{Text: "Entrée " + index, Href: entries + index}})
 	}
 	return d.Pages.Render(w, http.StatusOK, "controle/mandat", p)
+}
+
+func noMandat() error {
+	return &desk.Problem{Status: http.StatusNotFound, Title: "Ce mandat est introuvable",
+		Text: "Il n’existe pas, ou il n’est pas dans le périmètre de votre mission.",
+		Next: page.Link{Href: home, Text: "Ouvrir le journal"}, Cause: mandat.ErrNotFound}
+}
+
+// inside tells whether an entry lies in the mission's scope. One that does not
+// looks like one that does not exist, and the refusal is recorded.
+func (d *Desk) inside(r *http.Request, v desk.Visit, index int64) (bool, error) {
+	f, err := d.Facets.Facets(r.Context(), index)
+	if err != nil {
+		return false, err
+	}
+	if v.Scope().Covers(f) {
+		return true, nil
+	}
+	return false, d.refuse(r, v, "hors_mission")
+}
+
+func (d *Desk) refuse(r *http.Request, v desk.Visit, reason string) error {
+	route := strings.ReplaceAll(r.Pattern, " ", ":")
+	return d.Journal.Append(r.Context(), aidant.Refused(v.Aidant.Actor(v.Session.Auth), route, reason))
 }
 
 // gapless tells whether the counters are 1, 2, 3…

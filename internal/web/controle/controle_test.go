@@ -10,6 +10,7 @@ import (
 	"relais/internal/aidant"
 	"relais/internal/journal"
 	"relais/internal/mandat"
+	"relais/internal/mission"
 	"relais/internal/organisation"
 	"relais/internal/scellement"
 	"relais/internal/signal"
@@ -21,11 +22,15 @@ import (
 var at = time.Date(2026, 11, 21, 9, 5, 7, 0, time.UTC)
 
 type house struct {
-	seal   scellement.State
-	rows   []journal.Row
-	asked  journal.Filter
-	facts  []journal.Fact
-	number string
+	seal    scellement.State
+	facets  journal.Facets
+	recent  int // identities revealed lately
+	erased  bool
+	cookies map[string]any
+	rows    []journal.Row
+	asked   journal.Filter
+	facts   []journal.Fact
+	number  string
 
 	found   []signal.Found
 	watched signal.Filter
@@ -86,13 +91,24 @@ func (h *house) MandatByNumber(_ context.Context, number string) (mandat.Mandat,
 	return mandat.Mandat{ID: "mandat-un"}, nil
 }
 
+func (h *house) Facets(_ context.Context, index int64) (journal.Facets, error) {
+	if index >= int64(len(h.rows)) {
+		return journal.Facets{}, journal.ErrNotFound
+	}
+	return h.facets, nil
+}
+
+func (h *house) Agent(_ context.Context, ref string) (string, error) { return ref, nil }
+
+func (h *house) AidantIDs(context.Context) ([]string, error) { return []string{"autre", agentID}, nil }
+
 func (h *house) State() scellement.State { return h.seal }
 
 func (h *house) add(t *testing.T, seq int64) {
 	t.Helper()
 	m := mandat.Mandat{ID: "mandat-un"}
 	e := journal.Entry{ID: "e", At: at, StreamSeq: seq,
-		Fact: m.Printed(journal.Actor{Type: journal.ActorAidant, Ref: "agent-0123456789"}, "acte")}
+		Fact: m.Printed(journal.Actor{Type: journal.ActorAidant, Ref: agentID}, "acte")}
 	body, err := e.Canonical()
 	if err != nil {
 		t.Fatal(err)
@@ -100,12 +116,17 @@ func (h *house) add(t *testing.T, seq int64) {
 	h.rows = append(h.rows, journal.Row{Index: int64(len(h.rows)), Body: body, Leaf: journal.Leaf(body)})
 }
 
+const agentID = "agent-0123456789"
+
+var order = mission.Mission{ID: "mi1", AuditeurID: "audit", Purpose: "Contrôle des usages de nuit, structure par structure.", Reference: "OM 17",
+	From: at.AddDate(0, -1, 0), To: at.AddDate(0, 1, 0), Salt: []byte("salt")}
+
 func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	t.Helper()
-	h := &house{number: "346789BCDFGH"}
+	h := &house{number: "346789BCDFGH", cookies: map[string]any{}}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "audit", GivenName: "Aude", UsualName: "Iteuse", Roles: []aidant.Role{aidant.RoleAuditeur}},
-		Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}}
-	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Seal: h, Watch: h,
+		Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}, Mission: &order, Missions: []mission.Mission{order}, Within: "Tout le journal"}
+	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Facets: h, Agents: h, Revelations: h, Cookies: h, Seal: h, Watch: h,
 		Now: func() time.Time { return at }}).Routes(), v
 }
 
@@ -119,7 +140,7 @@ func TestList(t *testing.T) {
 		h.add(t, seq+1)
 	}
 	body := pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200)
-	pagecheck.MustShow(t, body, "21 novembre 2026 à 10:05:07", "Mandat imprimé", "Agent …23456789", "/controle?avant=10", "/controle/mandats/mandat-un")
+	pagecheck.MustShow(t, body, "21 novembre 2026 à 10:05:07", "Mandat imprimé", "Agent "+order.Label(agentID), "Contrôle des usages de nuit", "/controle?avant=10", "/controle/mandats/mandat-un")
 	pagecheck.MustHide(t, body, "Plus récent")
 	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle?avant=10", nil, 200), "Plus récent")
 	body = pagecheck.Read(t, routes, v, "GET", "/controle?mandat=3467+89bc+dfgh&issue=ok&du-jour=1&du-mois=11&du-annee=2026&au-jour=21&au-mois=11&au-annee=2026&acteur=a&action=mandat.print", nil, 200)

@@ -25,22 +25,18 @@ type entryPage struct {
 	Pruned  string // why the body is gone, "" while it is there
 	State   string // what the entry's state means
 	Fault   string // why the entry does not hold, "" when its own parts agree
+	Agent   string // where everything this agent did is, "" for another actor
+	Reveal  string // where an identity is asked for, "" when there is none
 }
 
 // entry shows one entry as it is stored. Opening it is a search of one.
 func (d *Desk) entry(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
-	index, err := strconv.ParseInt(r.PathValue("index"), 10, 64)
-	if err != nil || index < 0 {
-		return noEntry()
-	}
-	row, err := d.Journal.Entry(r.Context(), index)
-	if errors.Is(err, journal.ErrNotFound) {
-		return noEntry()
-	}
+	row, err := d.one(r, v)
 	if err != nil {
-		return fmt.Errorf("entrée %d: %w", index, err)
+		return err
 	}
+	index := row.Index
 	if err := d.trace(r.Context(), v, []string{"entree"}); err != nil {
 		return err
 	}
@@ -55,16 +51,46 @@ func (d *Desk) entry(w http.ResponseWriter, r *http.Request) error {
 	p.Fault = fault
 	state := d.Seal.State().Progress.State(index)
 	p.State = states[state]
-	p.Items = describe(index, rec, state, v.Zone())
+	if err := d.openActor(r.Context(), &rec); err != nil {
+		return err
+	}
+	if rec.Actor.Type == journal.ActorAidant && !journal.Hidden(rec.Actor.Ref) && rec.Actor.Ref != "" {
+		p.Agent = agents + v.Mission.Label(rec.Actor.Ref)
+	}
+	if p.Agent != "" || rec.Mandat != "" {
+		p.Reveal = revealPath(index)
+	}
+	p.Items = describe(v, index, rec, state)
 	for _, key := range slices.Sorted(maps.Keys(rec.Details)) {
 		p.Details = append(p.Details, page.Item{Term: key, Text: rec.Details[key]})
 	}
 	return d.Pages.Render(w, http.StatusOK, "controle/entree", p)
 }
 
+// one reads the entry of the address, if it lies in the mission's scope.
+func (d *Desk) one(r *http.Request, v desk.Visit) (journal.Row, error) {
+	index, err := strconv.ParseInt(r.PathValue("index"), 10, 64)
+	if err != nil || index < 0 {
+		return journal.Row{}, noEntry()
+	}
+	row, err := d.Journal.Entry(r.Context(), index)
+	if errors.Is(err, journal.ErrNotFound) {
+		return journal.Row{}, noEntry()
+	}
+	if err != nil {
+		return journal.Row{}, fmt.Errorf("entrée %d: %w", index, err)
+	}
+	inside, err := d.inside(r, v, index)
+	if err == nil && !inside {
+		err = noEntry()
+	}
+	row.Index = index
+	return row, err
+}
+
 func noEntry() error {
 	return &desk.Problem{Status: http.StatusNotFound, Title: "Cette entrée n’existe pas",
-		Text: "Le journal ne contient pas d’entrée à cet index.",
+		Text: "Le journal ne contient pas d’entrée à cet index, ou elle n’est pas dans le périmètre de votre mission.",
 		Do:   []string{"Repartez du journal : l’index de chaque entrée y mène à sa page."},
 		Next: page.Link{Href: home, Text: "Ouvrir le journal"}, Cause: journal.ErrNotFound}
 }
@@ -87,19 +113,16 @@ func sound(row journal.Row) (journal.Record, string) {
 }
 
 // describe lists every field of an entry.
-func describe(index int64, rec journal.Record, state journal.State, zone *time.Location) []page.Item {
+func describe(v desk.Visit, index int64, rec journal.Record, state journal.State) []page.Item {
 	items := []page.Item{
 		{Term: "Index", Text: strconv.FormatInt(index, 10)},
 		{Term: "Identifiant", Text: rec.ID},
 		{Term: "État", Text: capital(state)},
-		{Term: "Date et heure", Text: moment(rec.At, zone)},
+		{Term: "Date et heure", Text: moment(rec.At, v.Zone())},
 		{Term: "Action", Text: rec.Action.Label() + " (" + string(rec.Action) + ")"},
 		{Term: "Issue", Text: outcome(rec.Outcome).Text},
 		{Term: "Motif", Text: orNone(rec.Reason)},
-		{Term: "Acteur", Text: actorWord(rec.Actor.Type)},
-	}
-	if rec.Actor.Ref != "" {
-		items = append(items, page.Item{Term: "Référence de l’acteur", Text: rec.Actor.Ref, Href: home + "?acteur=" + url.QueryEscape(rec.Actor.Ref)})
+		actorItem(v, rec.Actor),
 	}
 	if rec.Actor.Auth != "" {
 		items = append(items, page.Item{Term: "Identification", Text: rec.Actor.Auth})
@@ -140,15 +163,6 @@ func actorWord(kind journal.ActorType) string {
 		return "Relais"
 	}
 	return "Inconnu"
-}
-
-// actorCell names the kind of actor and the end of their reference; it leads to
-// what else they did.
-func actorCell(a journal.Actor) page.Cell {
-	if a.Ref == "" || a.Type == journal.ActorSysteme {
-		return page.Cell{Text: actorWord(a.Type)}
-	}
-	return page.Cell{Text: actorWord(a.Type) + " " + short(a.Ref), Href: home + "?acteur=" + url.QueryEscape(a.Ref), Number: true}
 }
 
 func mandatCell(id string) page.Cell {

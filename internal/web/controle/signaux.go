@@ -81,7 +81,7 @@ func (d *Desk) signals(w http.ResponseWriter, r *http.Request) error {
 	if f.After.Rule != "" {
 		p.Newer = q.at(signaux)
 	}
-	p.Results = signalTable(found, places, v.Zone())
+	p.Results = signalTable(found, places, v)
 	return d.Pages.Render(w, http.StatusOK, "controle/signaux", p)
 }
 
@@ -142,14 +142,14 @@ func firstValues(values url.Values) url.Values {
 	return values
 }
 
-func signalTable(found []signal.Found, places places, zone *time.Location) page.Table {
+func signalTable(found []signal.Found, places places, v desk.Visit) page.Table {
 	t := page.Table{Caption: "Signaux, du plus récent au plus ancien", Hidden: true,
 		Columns: []string{"Date et heure", "Règle", "Agent", "Mandat", "Structure", "Entrée"}}
 	for _, f := range found {
 		rule, _ := signal.Find(f.Rule)
 		index := strconv.FormatInt(f.Index, 10)
-		agent := actorCell(journal.Actor{Type: journal.ActorAidant, Ref: f.Aidant})
-		t.Rows = append(t.Rows, []page.Cell{{Text: moment(f.At, zone), Number: true}, {Text: rule.Title, Href: "#regle-" + string(f.Rule)},
+		agent := actorCell(v, journal.Actor{Type: journal.ActorAidant, Ref: f.Aidant})
+		t.Rows = append(t.Rows, []page.Cell{{Text: moment(f.At, v.Zone()), Number: true}, {Text: rule.Title, Href: "#regle-" + string(f.Rule)},
 			agent, mandatCell(f.Mandat), {Text: orNone(places.names[f.Structure])}, {Text: "Entrée " + index, Href: entries + index}})
 	}
 	return t
@@ -190,4 +190,4 @@ func (p places) options() []page.Option {
 }
 
 // scopeOf is what the auditeur's mission lets these pages show.
-func scopeOf(_ *http.Request) journal.Scope { return journal.Scope{} }
+func scopeOf(r *http.Request) journal.Scope { return desk.Of(r).Scope() }

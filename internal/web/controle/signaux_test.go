@@ -38,7 +38,7 @@ func TestSignals(t *testing.T) {
 		h.found = append(h.found, signal.Found{Rule: signal.Rules()[n%8].Code, Index: int64(100 - n), At: at, Mandat: "mandat-un", Aidant: "agent-0123456789", Structure: "ccas"})
 	}
 	body = pagecheck.Read(t, routes, v, "GET", "/controle/signaux", nil, 200)
-	pagecheck.MustShow(t, body, "21 novembre 2026 à 10:05:07", "/controle/entrees/100", "Agent …23456789", "/controle/mandats/mandat-un", "CCAS", "avant=51.rafale")
+	pagecheck.MustShow(t, body, "21 novembre 2026 à 10:05:07", "/controle/entrees/100", "Agent "+order.Label(agentID), "/controle/mandats/mandat-un", "CCAS", "avant=51.rafale")
 	body = pagecheck.Read(t, routes, v, "GET", "/controle/signaux?regle=rafale&structure=ccas&avant=51.usage_immediat&du-jour=1&du-mois=11&du-annee=2026", nil, 200)
 	pagecheck.MustShow(t, body, "Plus récent", "Effacer les critères", "Signaux : Utilisations en rafale")
 	if f := h.watched; f.Rule != signal.Burst || f.Structure != "ccas" || f.After.Index != 51 || f.After.Rule != signal.ImmediateUse || f.From.IsZero() {

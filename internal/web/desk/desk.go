@@ -10,12 +10,15 @@ package desk
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"relais/internal/aidant"
 	"relais/internal/debit"
 	"relais/internal/delegation"
 	"relais/internal/domaine"
+	"relais/internal/journal"
+	"relais/internal/mission"
 	"relais/internal/organisation"
 	"relais/internal/web/page"
 )
@@ -51,6 +54,10 @@ func (a Access) Role() aidant.Role {
 	return ""
 }
 
+// MissionCookie is the sealed cookie that holds the id of the mission an
+// auditeur chose among several: the desk puts it, package web reads it.
+const MissionCookie = "mission"
+
 // Handler serves a route. What it returns as error becomes a page, made in one
 // place; nothing may have been written then.
 type Handler func(w http.ResponseWriter, r *http.Request) error
@@ -65,6 +72,9 @@ type Route struct {
 	Elsewhere bool
 	// Counted is the rule on which a request without a session counts, "" for none.
 	Counted debit.Rule
+	// AnyMission is a route of an auditeur that needs a mission in progress, and
+	// none chosen yet where there are several: the page that chooses.
+	AnyMission bool
 }
 
 // Visit is who stands behind a request that passed its access.
@@ -75,6 +85,10 @@ type Visit struct {
 	Use          *delegation.Open // the use that is open, or nil
 	Clock        page.SessionClock
 	Flash        []page.Flash
+
+	Mission  *mission.Mission  // the auditeur's, on routes for them; never nil there, AnyMission aside
+	Missions []mission.Mission // all of theirs that are in progress
+	Within   string            // the mission's scope in words
 }
 
 type visitKey struct{}
@@ -93,6 +107,28 @@ func Of(r *http.Request) Visit {
 
 // Zone is the time zone in which the visitor's dates are shown.
 func (v Visit) Zone() *time.Location { return v.Organisation.Location() }
+
+// Scope is what the auditeur may read of the journal: their mission's scope, put
+// into every filter. Without a mission it covers nothing.
+func (v Visit) Scope() journal.Scope {
+	if v.Mission == nil {
+		return journal.Scope{Structure: "-"}
+	}
+	return v.Mission.Scope
+}
+
+// purposeShown is how much of a mission's purpose stands on every page, in
+// characters.
+const purposeShown = 90
+
+func (v Visit) missionLine() *page.MissionLine {
+	purpose := []rune(strings.Join(strings.Fields(v.Mission.Purpose), " "))
+	if len(purpose) > purposeShown {
+		purpose = append(purpose[:purposeShown-1], '…')
+	}
+	return &page.MissionLine{Purpose: string(purpose), Scope: v.Within, Href: "/controle/mission",
+		Until: page.Date(v.Mission.To.Add(-time.Second).In(v.Zone()))}
+}
 
 // section is one entry of the menu.
 type section struct {
@@ -134,6 +170,9 @@ func (v Visit) Layout(title, current string) page.Layout {
 	}
 	if v.Use != nil {
 		l.Banner = v.banner()
+	}
+	if v.Mission != nil {
+		l.Mission = v.missionLine()
 	}
 	return l
 }

@@ -26,6 +26,7 @@ type Layout struct {
 	Visitor *Visitor      // nil = nobody is signed in
 	Nav     []NavLink     // main menu; empty = none
 	Banner  *Banner       // nil = nobody is acting for someone
+	Mission *MissionLine  // nil = no page of an auditeur
 	Flash   []Flash       // messages about what has just happened
 	Session *SessionClock // nil = no warning before the session's end
 	Usager  bool          // usager page: no menu, larger text, nothing but the task
@@ -62,6 +63,15 @@ type Banner struct {
 	Domaine   string // the domaine's title
 	Until     string // in words: « 21 novembre 2026 à 16 h 20 »
 	FinishURL string // POST « Terminer la démarche »
+}
+
+// MissionLine says under which mission an auditeur reads; it stands on each of
+// their pages.
+type MissionLine struct {
+	Purpose string // the beginning of it
+	Scope   string // in words: « Département 22 »
+	Until   string // in words: « 31 décembre 2026 », the last day
+	Href    string // the page of the mission
 }
 
 // Flash is a message about what has just happened, shown once.
