@@ -24,7 +24,8 @@ var journalVerbs = []struct {
 	{"verify", "", "vérifier le journal entier", verifyJournal},
 	{"replay", "", "le comparer à l’état des mandats", replayJournal},
 	{"key", "", "afficher la clé publique du journal (vkey)", journalKey},
-	{"export", "--mandat NUMÉRO | --from JOUR --to JOUR, --out FICHIER.zip [--since CHECKPOINT]", "écrire un fichier de preuve", journalExport},
+	{"export", "[--entree RANG] [--mandat NUMÉRO] [--from JOUR --to JOUR] [--acteur RÉF] [--action CODE] [--issue CODE] --out FICHIER.zip [--since CHECKPOINT]",
+		"écrire un fichier de preuve", journalExport},
 	{"verify-evidence", "FICHIER.zip --key VKEY [--since CHECKPOINT]", "vérifier un fichier de preuve, sans base ni réseau", verifyEvidence},
 	{"epoch", "", "ouvrir une nouvelle époque après une perte d’entrées", journalEpoch},
 	{"rotate-key", "[--finish]", "faire signer une nouvelle clé à côté de l’ancienne, puis (--finish) seule", rotateKey},
@@ -135,9 +136,10 @@ func rotateKey(ctx context.Context, c call) error {
 
 func journalExport(ctx context.Context, c call) error {
 	flags := flag.NewFlagSet("export", flag.ContinueOnError)
-	number, from, to := flags.String("mandat", "", ""), flags.String("from", "", ""), flags.String("to", "", "")
+	var w exportWords
+	w.flags(flags)
 	out, since := flags.String("out", "", ""), flags.String("since", "", "")
-	if rest, err := words(flags, c.args); err != nil || len(rest) != 0 || *out == "" || (*number == "") == (*from == "" || *to == "") {
+	if rest, err := words(flags, c.args); err != nil || len(rest) != 0 || *out == "" {
 		return errUsage
 	}
 	older, err := optionalFile(*since)
@@ -145,38 +147,24 @@ func journalExport(ctx context.Context, c call) error {
 		return err
 	}
 	return withSealer(ctx, c, func(st *store.Store, s *scellement.Sealer) error {
-		filter, err := selection(ctx, st, *number, *from, *to)
+		filter, err := w.selection(ctx, st)
 		if err != nil {
 			return err
 		}
-		zip, warning, err := s.Export(ctx, st, scellement.Request{Filter: filter, By: operator(), Since: older, App: appVersion()})
+		e, err := s.Export(ctx, st, scellement.Request{Filter: filter, By: operator(), Since: older, App: appVersion()})
 		if err != nil {
 			return err
 		}
-		if err := writeNew(*out, zip); err != nil {
+		defer func() { _ = e.Close() }() // a scratch file
+		if err := writeNew(*out, e.Reader()); err != nil {
 			return err
 		}
-		if warning != "" {
-			fmt.Fprintf(c.stderr, "Attention : %s\n", warning)
+		if e.Warning != "" {
+			fmt.Fprintf(c.stderr, "Attention : %s\n", e.Warning)
 		}
-		_, err = fmt.Fprintf(c.stdout, "Preuve écrite dans %s (%d octets). L’export est lui-même inscrit au journal.\n", *out, len(zip))
+		_, err = fmt.Fprintf(c.stdout, "Preuve écrite dans %s (%d entrées, %d octets). L’export est lui-même inscrit au journal.\n", *out, e.Count, e.Size)
 		return err
 	})
-}
-
-// selection turns the words of a person into a filter. Days are UTC days, the
-// last one included.
-func selection(ctx context.Context, st *store.Store, number, from, to string) (preuve.Selection, error) {
-	if number != "" {
-		m, err := st.MandatByNumber(ctx, strings.ToUpper(strings.ReplaceAll(number, " ", "")))
-		return preuve.Selection{Mandat: m.ID, Number: m.Number}, err
-	}
-	first, errFrom := time.Parse(time.DateOnly, from)
-	last, errTo := time.Parse(time.DateOnly, to)
-	if errFrom != nil || errTo != nil || last.Before(first) {
-		return preuve.Selection{}, errors.New("la période s’écrit --from 2026-11-01 --to 2026-11-30")
-	}
-	return preuve.Selection{From: first, To: last.AddDate(0, 0, 1)}, nil
 }
 
 func optionalFile(path string) ([]byte, error) {
@@ -200,14 +188,18 @@ func readBounded(path string, limit int64) ([]byte, error) {
 	return raw, err
 }
 
-// writeNew never writes over a file that is there.
-func writeNew(path string, content []byte) error {
+// writeNew never writes over a file that is there, and leaves none that is not
+// whole.
+func writeNew(path string, content io.Reader) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Sync(), f.Close())
+	_, err = io.Copy(f, content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
 }
 
 // several is a flag that may be given more than once.
@@ -232,42 +224,20 @@ func verifyEvidence(_ context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	raw, err := readBounded(rest[0], preuve.MaxBundle)
+	f, err := os.Open(rest[0])
 	if err != nil {
 		return err
 	}
-	r, err := preuve.Verify(raw, keys, older)
+	defer func() { _ = f.Close() }() // opened for reading only
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	r, err := preuve.VerifyFile(f, info.Size(), keys, older)
 	if err != nil {
 		return fmt.Errorf("LA PREUVE NE TIENT PAS : %w", err)
 	}
-	return tell(c.stdout, r)
-}
-
-// tell says what a bundle proves and what it does not.
-func tell(w io.Writer, r preuve.Report) error {
-	say := func(format string, args ...any) { fmt.Fprintf(w, "  ✓ "+format+"\n", args...) }
-	say("journal %s, point de contrôle à %d entrées, signé par la clé donnée", r.Checkpoint.Origin, r.Checkpoint.Size)
-	say("%d entrée(s), chacune prouvée dans ce journal", r.Manifest.Count)
-	if r.Manifest.Filter.Mandat != "" {
-		say("toutes celles du mandat %s, de la première à l’export (numéros 1 à %d, sans manque)", r.Manifest.Filter.Number, r.Manifest.Streams[0].Last)
-	} else if r.Manifest.Count > 0 {
-		say("toutes celles des rangs %d à %d, sans manque", r.Manifest.First, r.Manifest.Last)
-	}
-	say("cet export est l’entrée %d du journal, du %s", r.Export.Index, r.Export.At.Format(time.RFC3339))
-	if r.Since != nil {
-		say("le journal prolonge le point de contrôle de %d entrées : rien n’a été réécrit depuis", r.Since.Size)
-	}
-	for _, name := range r.Witnesses {
-		say("cosigné par le témoin %s", name)
-	}
-	if !r.StampedAt.IsZero() {
-		say("horodaté au plus tard le %s par « %s » (autorité à vérifier : openssl ts -verify, voir VERIFY.md)", r.StampedAt.Format(time.RFC3339), r.Authority)
-	}
-	_, err := fmt.Fprint(w, "La preuve tient. Elle n’établit ni que ce qui a été enregistré est vrai, ni ce qui s’est passé après.\n")
-	if r.Since == nil && err == nil {
-		_, err = fmt.Fprint(w, "Sans point de contrôle plus ancien (--since), elle ne montre pas que le passé n’a pas été réécrit avant cet export.\n")
-	}
-	return err
+	return tell(c.stdout, r, time.Now())
 }
 
 // buildSealer makes what signs the journal while the house runs.

@@ -107,8 +107,9 @@ func TestEvidenceOfOneMandat(t *testing.T) {
 			if again := strings.TrimSpace(w.expect(0, "journal", "key")); again == key {
 				t.Error("the key was not changed")
 			}
-			w.checkpoint() // the running house signs with the new key
-			w.expect(2, "journal", "export", "--mandat", "X", "--from", "2026-01-01", "--to", "2026-01-02", "--out", "x")
+			w.checkpoint()                                 // the running house signs with the new key
+			w.expect(2, "journal", "export", "--out", "x") // not the whole journal by mistake
+			w.expect(2, "journal", "export", "--entree", "3", "--action", "mandat.sign", "--out", "x")
 			w.expect(2, "journal")
 		})
 	}

@@ -55,6 +55,21 @@ func (s *PruneSum) Count() int64 { return s.count }
 
 func (s *PruneSum) hex() string { return hex.EncodeToString(s.h.Sum(nil)) }
 
+// Fits tells whether what was added may have been emptied by the entry that
+// claims so: ok. all tells that it is everything that entry emptied, and that
+// the digests agree.
+func (s *PruneSum) Fits(claim Record) (all, ok bool) {
+	low, errLow := strconv.ParseInt(claim.Details["premiere"], 10, 64)
+	high, errHigh := strconv.ParseInt(claim.Details["derniere"], 10, 64)
+	count, errCount := strconv.ParseInt(claim.Details["nombre"], 10, 64)
+	if errLow != nil || errHigh != nil || errCount != nil || claim.Action != JournalPrune || claim.Outcome != OK ||
+		s.count == 0 || s.count > count || s.low < low || s.high > high {
+		return false, false
+	}
+	all = s.count == count
+	return all, !all || claim.Details["empreinte"] == s.hex()
+}
+
 // Fact is the entry under which the bodies go.
 func (s *PruneSum) Fact(by Actor) Fact {
 	return NewFact(by, JournalPrune, Object{Type: "journal"}).Because("duree").

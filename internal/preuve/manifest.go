@@ -8,13 +8,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"relais/internal/journal"
 )
 
-// Format names this version of the evidence file.
-const Format = "relais-preuve/1"
+// Format names the version of the evidence file that is written.
+const Format = "relais-preuve/2"
 
 // The names of the files of a bundle.
 const (
@@ -30,15 +31,78 @@ const (
 	fileSeal        = "seal"
 )
 
-func proofName(index int64) string { return fmt.Sprintf("proofs/%012d.tlog-proof", index) }
+// The three files of a set of entries are NAME and one of these.
+const (
+	extLines  = ".jsonl"
+	extRuns   = ".runs"
+	extProofs = ".tlog-proofs"
+)
 
-// Selection is what an export holds: all entries of one mandat, or all entries
-// of a period.
+// The sets of a bundle.
+const (
+	setEntries = "entries" // what was asked
+	setPrunes  = "prunes"  // the entries that emptied some of those
+	setExport  = "export"  // the entry of the export itself
+)
+
+// Selection is what an export was asked for. Every field narrows it.
 type Selection struct {
-	Mandat string    `json:"mandat,omitempty"` // a mandat's id
-	Number string    `json:"number,omitempty"` // its number, as people read it
-	From   time.Time `json:"from,omitzero"`
-	To     time.Time `json:"to,omitzero"` // excluded
+	Entry       *int64    `json:"entry,omitempty"`  // one index
+	Mandat      string    `json:"mandat,omitempty"` // a mandat's id
+	Number      string    `json:"number,omitempty"` // its number, as people read it; narrows nothing
+	From        time.Time `json:"from,omitzero"`
+	To          time.Time `json:"to,omitzero"` // excluded
+	Actor       string    `json:"actor,omitempty"`
+	Action      string    `json:"action,omitempty"`
+	Outcome     string    `json:"outcome,omitempty"`
+	Structure   string    `json:"structure,omitempty"`
+	Usager      string    `json:"usager,omitempty"`
+	Domaine     string    `json:"domaine,omitempty"`
+	Service     string    `json:"service,omitempty"`
+	Departement string    `json:"departement,omitempty"` // the mission's
+}
+
+// Names are the fields that narrow a selection, without their values.
+func (s Selection) Names() []string {
+	var names []string
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{{"entree", s.Entry != nil}, {"mandat", s.Mandat != ""}, {"periode", !s.From.IsZero() || !s.To.IsZero()}, {"acteur", s.Actor != ""},
+		{"action", s.Action != ""}, {"issue", s.Outcome != ""}, {"structure", s.Structure != ""}, {"usager", s.Usager != ""},
+		{"domaine", s.Domaine != ""}, {"service", s.Service != ""}, {"departement", s.Departement != ""}} {
+		if f.set {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// Filter is what the journal is asked for it.
+func (s Selection) Filter() journal.Filter {
+	return journal.Filter{From: s.From, To: s.To, Actor: s.Actor, Action: journal.Action(s.Action), Mandat: s.Mandat, Outcome: journal.Outcome(s.Outcome),
+		Structure: s.Structure, Usager: s.Usager, Domaine: s.Domaine, Service: s.Service, Scope: journal.Scope{Departement: s.Departement}}
+}
+
+// Completeness is what a bundle shows of what may be missing from it.
+type Completeness string
+
+// What may be shown.
+const (
+	OneMandat Completeness = "mandat" // every entry of one mandat, from its first to the export
+	Run       Completeness = "run"    // every entry from the first index to the last
+	Partial   Completeness = "no"     // each entry is proven; that none is missing cannot be
+)
+
+// Complete is what an export of the selection shows.
+func (s Selection) Complete() Completeness {
+	switch strings.Join(s.Names(), ",") {
+	case "mandat":
+		return OneMandat
+	case "", "periode", "entree":
+		return Run
+	}
+	return Partial
 }
 
 // Stream is the part of one mandat's gapless counter that is in the export.
@@ -55,19 +119,20 @@ type Manifest struct {
 	Format      string            `json:"format"`
 	Origin      string            `json:"origin"`
 	Filter      Selection         `json:"filter"`
+	Complete    Completeness      `json:"complete"`
 	RequestedBy string            `json:"requested_by"`
 	CreatedAt   time.Time         `json:"created_at"`
 	App         string            `json:"app"`
-	Count       int               `json:"count"`
-	First       int64             `json:"first"`
+	Count       int64             `json:"count"`
+	Pruned      int64             `json:"pruned"` // of these, how many have lost their body
+	First       int64             `json:"first"`  // -1 when there is none
 	Last        int64             `json:"last"`
-	Indexes     []int64           `json:"indexes"`
-	Streams     []Stream          `json:"streams"`
-	Files       map[string]string `json:"files"` // SHA-256 in hexadecimal
+	Stream      []Stream          `json:"stream"` // of the one mandat asked for
+	Files       map[string]string `json:"files"`  // SHA-256 in hexadecimal
 }
 
-// Encode is the one form of a manifest.
-func (m Manifest) Encode() ([]byte, error) {
+// encode is the one form of a manifest.
+func encode(m any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -83,19 +148,21 @@ func parseManifest(raw []byte) (Manifest, error) {
 	if err := dec.Decode(&m); err != nil {
 		return m, fmt.Errorf("%w: manifest.json illisible", ErrBundle)
 	}
-	again, err := m.Encode()
+	again, err := encode(m)
 	if err != nil || !bytes.Equal(again, raw) || m.Format != Format {
 		return m, fmt.Errorf("%w: manifest.json n’est pas de la forme %s", ErrBundle, Format)
 	}
 	return m, nil
 }
 
-// Exported is the fact of an export. That of a mandat is the next entry of the
-// mandat's own stream, which shows that nothing was left out at its end.
-func Exported(by journal.Actor, s Selection, manifest []byte, count int) journal.Fact {
+// Exported is the fact of an export of evidence. That of a mandat is the next
+// entry of the mandat's own stream, which shows that nothing was left out at its
+// end.
+func Exported(by journal.Actor, s Selection, manifest []byte, count int64) journal.Fact {
 	f := journal.NewFact(by, journal.JournalExport, journal.Object{Type: "journal"}).
-		With("manifeste_sha256", digest(manifest)).With("entrees", strconv.Itoa(count))
-	if s.Mandat != "" {
+		With("manifeste_sha256", digest(manifest)).With("entrees", strconv.FormatInt(count, 10)).
+		With("format", "preuve").With("filtres", strings.Join(s.Names(), ","))
+	if s.Complete() == OneMandat {
 		f = f.OfMandat(s.Mandat)
 	}
 	return f

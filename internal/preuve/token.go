@@ -17,9 +17,10 @@ const maxToken = 256 << 10
 
 // Token is what a time authority said.
 type Token struct {
-	Time      time.Time
-	Authority string // subject of the certificate that signed
+	Time      time.Time // zero without a token
+	Authority string    // subject of the certificate that signed
 	Nonce     *big.Int
+	Until     time.Time // end of that certificate
 }
 
 // ReadToken checks an RFC 3161 response over data: its signature by a
@@ -48,5 +49,5 @@ func ReadToken(response, data []byte) (t Token, err error) {
 	if at < 0 {
 		return t, refuse("le jeton d’horodatage ne porte pas le certificat d’une autorité")
 	}
-	return Token{Time: ts.Time.UTC(), Authority: ts.Certificates[at].Subject.String(), Nonce: ts.Nonce}, nil
+	return Token{Time: ts.Time.UTC(), Authority: ts.Certificates[at].Subject.String(), Nonce: ts.Nonce, Until: ts.Certificates[at].NotAfter.UTC()}, nil
 }

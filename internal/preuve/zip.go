@@ -5,27 +5,19 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"regexp"
-	"slices"
+	"io"
+	"math"
 )
 
 // ErrBundle is wrapped by everything that is wrong with an evidence file.
 var ErrBundle = errors.New("preuve refusée")
 
-// Bounds of an evidence file.
-const (
-	MaxBundle = 256 << 20 // bytes
-	maxFiles  = 40000
-)
+// MaxBundle bounds an evidence file, in bytes: what a zip without its 64-bit
+// extension can hold, less what follows the last file.
+const MaxBundle = math.MaxUint32 - 64<<10
 
-// file is one file of a bundle.
-type file struct {
-	name string
-	data []byte
-}
-
-var namePattern = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9.-]{0,39}(/[0-9]{12}\.tlog-proof)?$`)
+// ErrTooLarge is returned for an export beyond [MaxBundle].
+var ErrTooLarge = errors.New("cet export dépasse 4 Go : choisissez une période plus courte ou un critère de plus")
 
 // The zip written here has one form only: files in the order of their names,
 // stored without compression, dated 1 January 1980, no extra field, no comment.
@@ -34,74 +26,138 @@ var namePattern = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9.-]{0,39}(/[0-9]{12}\.t
 // before anything of it is used, and there is nothing to decompress.
 const (
 	localSig, centralSig, endSig = 0x04034b50, 0x02014b50, 0x06054b50
-	localLen, centralLen, endLen = 30, 46, 22
+	localLen                     = 30
 	zipVersion, zipDate          = 20, 0x0021
 )
 
-func pack(files []file) ([]byte, error) {
-	files = slices.Clone(files)
-	slices.SortFunc(files, func(a, b file) int { return bytes.Compare([]byte(a.name), []byte(b.name)) })
-	var out, central []byte
-	le := binary.LittleEndian
-	for i, f := range files {
-		if !namePattern.MatchString(f.name) || i > 0 && files[i-1].name == f.name || i >= maxFiles {
-			return nil, fmt.Errorf("%w: fichier %q", ErrBundle, f.name)
-		}
-		if len(out)+len(f.data) > MaxBundle {
-			return nil, fmt.Errorf("%w: plus de %d octets", ErrBundle, MaxBundle)
-		}
-		fixed := le.AppendUint16(nil, zipVersion) // version needed
-		fixed = le.AppendUint32(fixed, 0)         // flags, method: stored
-		fixed = le.AppendUint16(fixed, 0)         // time
-		fixed = le.AppendUint16(fixed, zipDate)
-		fixed = le.AppendUint32(fixed, crc32.ChecksumIEEE(f.data))
-		fixed = le.AppendUint32(fixed, uint32(len(f.data)))
-		fixed = le.AppendUint32(fixed, uint32(len(f.data)))
-		fixed = le.AppendUint16(fixed, uint16(len(f.name)))
-		fixed = le.AppendUint16(fixed, 0) // extra
-		central = le.AppendUint32(central, centralSig)
-		central = le.AppendUint16(central, zipVersion) // made by
-		central = append(central, fixed...)
-		central = append(central, make([]byte, 10)...) // comment, disk, attributes
-		central = le.AppendUint32(central, uint32(len(out)))
-		central = append(central, f.name...)
-		out = append(append(append(le.AppendUint32(out, localSig), fixed...), f.name...), f.data...)
-	}
-	end := le.AppendUint32(nil, endSig)
-	end = le.AppendUint32(end, 0) // disks
-	end = le.AppendUint16(end, uint16(len(files)))
-	end = le.AppendUint16(end, uint16(len(files)))
-	end = le.AppendUint32(end, uint32(len(central)))
-	end = le.AppendUint32(end, uint32(len(out)))
-	end = le.AppendUint16(end, 0) // comment
-	return append(append(out, central...), end...), nil
+// item is one file of a zip.
+type item struct {
+	name string
+	size int64
+	crc  uint32
+	at   int64  // offset of its header
+	sum  string // SHA-256 in hexadecimal
 }
 
-// unpack reads what pack wrote, and nothing else.
-func unpack(raw []byte) (map[string][]byte, error) {
-	if len(raw) > MaxBundle {
-		return nil, fmt.Errorf("%w: plus de %d octets", ErrBundle, MaxBundle)
-	}
-	var files []file
-	rest := raw
-	for len(rest) >= localLen && binary.LittleEndian.Uint32(rest) == localSig {
-		size, name := int64(binary.LittleEndian.Uint32(rest[18:])), int64(binary.LittleEndian.Uint16(rest[26:]))
-		if localLen+name+size > int64(len(rest)) || len(files) >= maxFiles {
-			return nil, fmt.Errorf("%w: fichier tronqué ou trop de fichiers", ErrBundle)
-		}
-		files = append(files, file{string(rest[localLen : localLen+name]), rest[localLen+name : localLen+name+size]})
-		rest = rest[localLen+name+size:]
-	}
-	again, err := pack(files)
-	if err != nil {
-		return nil, err
-	}
-	if len(files) == 0 || !bytes.Equal(again, raw) {
-		return nil, fmt.Errorf("%w: ce n’est pas un fichier de preuve de Relais, ou il a été modifié", ErrBundle)
-	}
-	out := make(map[string][]byte, len(files))
+// data is where its content begins.
+func (f item) data() int64 { return f.at + localLen + int64(len(f.name)) }
+
+func (f item) fixed() []byte {
+	le := binary.LittleEndian
+	out := le.AppendUint16(nil, zipVersion) // version needed
+	out = le.AppendUint32(out, 0)           // flags, method: stored
+	out = le.AppendUint16(out, 0)           // time
+	out = le.AppendUint16(out, zipDate)
+	out = le.AppendUint32(out, f.crc)
+	out = le.AppendUint32(out, uint32(f.size))
+	out = le.AppendUint32(out, uint32(f.size))
+	out = le.AppendUint16(out, uint16(len(f.name)))
+	return le.AppendUint16(out, 0) // extra
+}
+
+// local is what stands before the content.
+func (f item) local() []byte {
+	return append(append(binary.LittleEndian.AppendUint32(nil, localSig), f.fixed()...), f.name...)
+}
+
+// directory is what stands after the last file, which ends at the offset.
+func directory(files []item, end int64) []byte {
+	le := binary.LittleEndian
+	var out []byte
 	for _, f := range files {
-		out[f.name] = f.data
+		out = le.AppendUint32(out, centralSig)
+		out = le.AppendUint16(out, zipVersion) // made by
+		out = append(out, f.fixed()...)
+		out = append(out, make([]byte, 10)...) // comment, disk, attributes
+		out = le.AppendUint32(out, uint32(f.at))
+		out = append(out, f.name...)
 	}
-	return out, nil
+	size := len(out)
+	out = le.AppendUint32(out, endSig)
+	out = le.AppendUint32(out, 0) // disks
+	out = le.AppendUint16(out, uint16(len(files)))
+	out = le.AppendUint16(out, uint16(len(files)))
+	out = le.AppendUint32(out, uint32(size))
+	out = le.AppendUint32(out, uint32(end))
+	return le.AppendUint16(out, 0) // comment
+}
+
+// write copies parts, in the order of their names, into a zip.
+func write(out io.Writer, parts []*part) error {
+	var at int64
+	var listed []item
+	for _, p := range parts {
+		f := item{name: p.name, size: p.size, crc: p.crc.Sum32(), at: at}
+		if at = f.data() + f.size; at > MaxBundle {
+			return ErrTooLarge
+		}
+		listed = append(listed, f)
+		if _, err := out.Write(f.local()); err != nil {
+			return err
+		}
+		if n, err := io.Copy(out, p.reader()); err != nil || n != p.size {
+			return errors.Join(err, fmt.Errorf("%s: %d octets sur %d", p.name, n, p.size))
+		}
+	}
+	_, err := out.Write(directory(listed, at))
+	return err
+}
+
+// maxParts bounds the files of a bundle: there are about twenty kinds.
+const maxParts = 32
+
+// scan reads the whole zip once, and refuses one that [write] would not have
+// written. A bundle of the first version gives none and no error.
+func scan(r io.ReaderAt, size int64) ([]item, error) {
+	strange := refuse("ce n’est pas un fichier de preuve de Relais, ou il a été modifié")
+	var files []item
+	var at int64
+	head := make([]byte, localLen)
+	for {
+		if _, err := r.ReadAt(head, at); err != nil {
+			return nil, strange
+		}
+		if binary.LittleEndian.Uint32(head) != localSig {
+			break
+		}
+		f := item{at: at, crc: binary.LittleEndian.Uint32(head[14:]), size: int64(binary.LittleEndian.Uint32(head[18:]))}
+		name := make([]byte, binary.LittleEndian.Uint16(head[26:]))
+		if _, err := r.ReadAt(name, at+localLen); err != nil || len(name) > 60 {
+			return nil, strange
+		}
+		if bytes.ContainsRune(name, '/') {
+			return nil, nil
+		}
+		f.name = string(name)
+		if at = f.data() + f.size; at > size || len(files) >= maxParts ||
+			!namePattern.MatchString(f.name) || len(files) > 0 && files[len(files)-1].name >= f.name {
+			return nil, strange
+		}
+		files = append(files, f)
+	}
+	if len(files) == 0 || !settled(r, size, files, at) {
+		return nil, strange
+	}
+	return files, nil
+}
+
+// settled sums each file up and compares all that is not content.
+func settled(r io.ReaderAt, size int64, files []item, end int64) bool {
+	buffer := make([]byte, 32<<10)
+	for i := range files {
+		f := &files[i]
+		p := newPart(f.name, nil)
+		if _, err := io.CopyBuffer(p, io.NewSectionReader(r, f.data(), f.size), buffer); err != nil || p.crc.Sum32() != f.crc || !same(r, f.at, f.local()) {
+			return false
+		}
+		f.sum = p.digest()
+	}
+	last := directory(files, end)
+	return size == end+int64(len(last)) && same(r, end, last)
+}
+
+func same(r io.ReaderAt, at int64, want []byte) bool {
+	got := make([]byte, len(want))
+	_, err := r.ReadAt(got, at)
+	return (err == nil || errors.Is(err, io.EOF)) && bytes.Equal(got, want)
 }

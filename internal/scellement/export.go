@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,20 +17,21 @@ import (
 	"relais/internal/preuve"
 )
 
-// exportTries bounds how often an export begins again because its mandat was
-// written to meanwhile.
-const exportTries = 5
+const (
+	exportTries = 5   // how often an export begins again because its mandat was written to meanwhile
+	exportTiles = 256 // of 16 kB each, for the proofs
+	numbered    = 10 * time.Second
+)
 
 // Archive is where an export's entries come from.
 type Archive interface {
 	Recorder
-	ExportMandat(ctx context.Context, mandatID string) ([]journal.Row, error)
-	ExportPeriod(ctx context.Context, from, to time.Time) ([]journal.Row, error)
+	Extract(ctx context.Context, f journal.Filter, each func(journal.Row) error) error
 	Journal(ctx context.Context, f journal.Filter) ([]journal.Record, error)
 	Entry(ctx context.Context, index int64) (journal.Row, error)
 }
 
-// Request asks for an evidence file.
+// Request asks for an export.
 type Request struct {
 	Filter preuve.Selection
 	By     journal.Actor
@@ -35,43 +39,72 @@ type Request struct {
 	App    string
 }
 
+// Evidence is a finished export, in a file without a name: nothing of it stays
+// once it is closed.
+type Evidence struct {
+	File    *os.File
+	Size    int64
+	SHA256  string
+	Count   int64
+	Index   int64  // of the export's own entry
+	Warning string // what failed without spoiling the rest, such as the time authority
+}
+
+// Close gives the room back.
+func (e *Evidence) Close() error { return e.File.Close() }
+
+// Reader gives the whole file.
+func (e *Evidence) Reader() io.Reader { return io.NewSectionReader(e.File, 0, e.Size) }
+
+// scratch makes a file in RELAIS_DATA that nobody else can open and that is gone
+// when the program is.
+func (s *Sealer) scratch() (*os.File, error) {
+	f, err := os.CreateTemp(s.o.Dir, ".export-*") // 0600
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	if err := os.Remove(filepath.Join(s.o.Dir, filepath.Base(f.Name()))); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func (s *Sealer) spool() (preuve.Spool, error) {
+	f, err := s.scratch()
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
 // Export writes the export's own entry, seals, asks witnesses and time
 // authority, and returns the evidence file, which was verified before. A time
-// authority that fails is told in the second result and not an error: the rest
-// stands without it.
-func (s *Sealer) Export(ctx context.Context, from Archive, r Request) (zip []byte, warning string, err error) {
+// authority or a witness that fails is told in the warning and is not an error:
+// the rest stands without it.
+func (s *Sealer) Export(ctx context.Context, from Archive, r Request) (*Evidence, error) {
 	since, err := s.since(ctx, r.Since)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	c, manifest, entry, err := s.record(ctx, from, r)
+	d, p, err := s.record(ctx, from, r)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	signed, err := s.Seal(ctx)
+	defer func() { _ = d.Close() }() // scratch files without a name
+	if err := s.attach(ctx, &p.Sealing, since); err != nil {
+		return nil, err
+	}
+	warning := s.outside(ctx, &p.Sealing)
+	e, err := s.pack(d, p.Sealing)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	p := preuve.Proofs{Manifest: manifest, Export: entry, Checkpoint: signed, Inclusion: map[int64][]journal.Hash{}, Since: r.Since}
-	if err := s.prove(ctx, c, &p, since); err != nil {
-		return nil, "", err
-	}
-	token, err := s.Stamp(ctx, signed)
-	if err != nil {
-		warning = err.Error()
-	}
-	p.Token = token
-	if err := s.Cosign(ctx); err != nil {
-		warning = strings.Trim(warning+" ; "+err.Error(), " ;")
-	}
-	if quorum, err := s.o.Shelf.LastAttestation(ctx, signed.Origin, journal.Quorum); err == nil && quorum.Size == signed.Size {
-		p.Cosignatures, _ = bytes.CutPrefix(quorum.Data, signed.Note)
-	}
-	return s.pack(c, p, r.Since, warning)
+	e.Warning, e.Count, e.Index = warning, p.count, p.Export.Index
+	return e, nil
 }
 
 // since reads the reader's older checkpoint, which must be one of ours.
-func (s *Sealer) since(ctx context.Context, raw []byte) (journal.Checkpoint, error) {
+func (s *Sealer) since(_ context.Context, raw []byte) (journal.Checkpoint, error) {
 	if raw == nil {
 		return journal.Checkpoint{}, nil
 	}
@@ -83,109 +116,176 @@ func (s *Sealer) since(ctx context.Context, raw []byte) (journal.Checkpoint, err
 	return c, err
 }
 
+// recorded is what an export needs once its entry is written.
+type recorded struct {
+	preuve.Sealing
+	count int64
+}
+
 // record writes the export to the journal so that it comes right after what it
 // exports.
-func (s *Sealer) record(ctx context.Context, from Archive, r Request) (c preuve.Content, manifest []byte, entry journal.Row, err error) {
+func (s *Sealer) record(ctx context.Context, from Archive, r Request) (*preuve.Draft, recorded, error) {
 	first, err := s.Seal(ctx)
 	if err != nil {
-		return c, nil, entry, err
+		return nil, recorded{}, err
 	}
 	keys, err := readKeys(s.o.Dir)
 	if err != nil {
-		return c, nil, entry, err
+		return nil, recorded{}, err
 	}
+	var p recorded
+	p.Since = r.Since
+	p.Header = preuve.Header{Origin: first.Origin, Policy: preuve.PolicyText(vkeys(keys), s.policy.raw), RequestedBy: r.By, At: s.o.Now(), App: r.App}
 	for range exportTries {
-		c = preuve.Content{Filter: r.Filter, Origin: first.Origin, Policy: preuve.PolicyText(vkeys(keys), s.policy.raw),
-			RequestedBy: r.By, At: s.o.Now(), App: r.App}
-		if c.Entries, err = entries(ctx, from, r.Filter); err != nil {
-			return c, nil, entry, err
-		}
-		var m preuve.Manifest
-		if m, manifest, err = c.Manifest(); err != nil {
-			return c, nil, entry, err
-		}
-		fact := preuve.Exported(r.By, r.Filter, manifest, len(c.Entries))
-		if err := from.Append(ctx, fact); err != nil {
-			return c, nil, entry, err
-		}
-		record, err := find(ctx, from, m, fact)
+		d, err := s.gather(ctx, from, r.Filter)
 		if err != nil {
-			return c, nil, entry, err
+			return nil, p, err
 		}
-		if r.Filter.Mandat == "" || record.StreamSeq == m.Streams[0].Last+1 {
-			entry, err = from.Entry(ctx, record.Index)
-			return c, manifest, entry, err
+		fits, err := s.enter(ctx, from, d, &p, r)
+		if err == nil && fits {
+			return d, p, nil
+		}
+		if err := errors.Join(err, d.Close()); err != nil {
+			return nil, p, err
 		}
 	}
-	return c, nil, entry, errors.New("ce mandat est utilisé en ce moment : recommencez l’export dans un instant")
+	return nil, p, errors.New("ce mandat est utilisé en ce moment : recommencez l’export dans un instant")
 }
 
-func entries(ctx context.Context, from Archive, f preuve.Selection) ([]journal.Row, error) {
-	if f.Mandat == "" {
-		return from.ExportPeriod(ctx, f.From, f.To)
+// gather reads the entries asked for, and those that emptied some of them.
+func (s *Sealer) gather(ctx context.Context, from Archive, f preuve.Selection) (*preuve.Draft, error) {
+	d, err := preuve.NewDraft(f, s.spool)
+	if err != nil {
+		return nil, err
 	}
-	rows, err := from.ExportMandat(ctx, f.Mandat)
-	if err == nil && len(rows) == 0 {
+	found := false
+	add := func(row journal.Row) error { found = true; return d.Add(row) }
+	if f.Entry != nil {
+		var row journal.Row
+		if row, err = from.Entry(ctx, *f.Entry); err == nil {
+			err = add(row)
+		}
+	} else {
+		err = from.Extract(ctx, f.Filter(), add)
+	}
+	if err == nil && !found && f.Complete() == preuve.OneMandat {
 		err = journal.ErrNotFound
 	}
-	return rows, err
+	for _, index := range d.Prunes() {
+		var row journal.Row
+		if err == nil {
+			row, err = from.Entry(ctx, index)
+		}
+		if err == nil {
+			err = d.AddPrune(row)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
 }
 
-// find reads the export's own entry back: the one that names the manifest.
-func find(ctx context.Context, from Archive, m preuve.Manifest, fact journal.Fact) (journal.Record, error) {
-	f := journal.Filter{Action: journal.JournalExport, Limit: 100}
-	for range 10 {
-		records, err := from.Journal(ctx, f)
+// enter writes the export's own entry; fits tells that nothing of the mandat
+// came between.
+func (s *Sealer) enter(ctx context.Context, from Archive, d *preuve.Draft, p *recorded, r Request) (fits bool, err error) {
+	m, raw, err := d.Manifest(p.Header)
+	if err != nil {
+		return false, err
+	}
+	p.Manifest, p.count = raw, m.Count
+	fact := preuve.Exported(r.By, r.Filter, raw, m.Count)
+	if err := from.Append(ctx, fact); err != nil {
+		return false, err
+	}
+	record, err := find(ctx, from, m.Last, fact)
+	if err != nil || m.Complete == preuve.OneMandat && record.StreamSeq != m.Stream[0].Last+1 {
+		return false, err
+	}
+	p.Export, err = from.Entry(ctx, record.Index)
+	return true, err
+}
+
+// find reads the export's own entry back: the one that names the manifest. It
+// waits for its number.
+func find(ctx context.Context, from Archive, above int64, fact journal.Fact) (journal.Record, error) {
+	wait, stop := context.WithTimeout(ctx, numbered)
+	defer stop()
+	for {
+		records, err := from.Journal(wait, journal.Filter{Action: journal.JournalExport, Limit: 100})
 		if err != nil {
 			return journal.Record{}, err
 		}
 		for _, r := range records {
-			if r.Index > m.Last && r.Details["manifeste_sha256"] == fact.Detail("manifeste_sha256") {
+			if r.Index > above && r.Details["manifeste_sha256"] == fact.Detail("manifeste_sha256") {
 				return r, nil
 			}
-			f.Before = r.Index
+		}
+		select {
+		case <-wait.Done():
+			return journal.Record{}, journal.ErrNotFound
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	return journal.Record{}, journal.ErrNotFound
 }
 
-func (s *Sealer) prove(ctx context.Context, c preuve.Content, p *preuve.Proofs, since journal.Checkpoint) (err error) {
-	tree := s.o.Tree.Hashes(ctx)
-	indexes := []int64{p.Export.Index}
-	for _, e := range c.Entries {
-		indexes = append(indexes, e.Index)
+// attach seals what now includes the export's entry, and prepares the proofs.
+func (s *Sealer) attach(ctx context.Context, p *preuve.Sealing, since journal.Checkpoint) (err error) {
+	if p.Checkpoint, err = s.Seal(ctx); err != nil {
+		return err
 	}
-	for _, index := range indexes {
-		if p.Inclusion[index], err = journal.ProveInclusion(tree, p.Checkpoint.Size, index); err != nil {
-			return fmt.Errorf("preuve de l’entrée %d: %w", index, err)
-		}
-	}
+	read := func(span journal.Span) ([]journal.Hash, error) { return s.o.Tree.Span(ctx, span) }
+	p.Tree = journal.CacheTiles(read, p.Checkpoint.Size, exportTiles)
 	if p.Since == nil {
 		return nil
 	}
 	if since.Origin != p.Checkpoint.Origin {
 		return fmt.Errorf("le point de contrôle donné est d’une autre origine (%s, ici %s)", since.Origin, p.Checkpoint.Origin)
 	}
-	p.Consistency, err = journal.ProveConsistency(tree, since.Size, p.Checkpoint.Size)
+	p.Consistency, err = journal.ProveConsistency(p.Tree, since.Size, p.Checkpoint.Size)
 	return err
 }
 
+// outside asks the time authority and the witnesses.
+func (s *Sealer) outside(ctx context.Context, p *preuve.Sealing) (warning string) {
+	token, err := s.Stamp(ctx, p.Checkpoint)
+	if err != nil {
+		warning = err.Error()
+	}
+	p.Token = token
+	if err := s.Cosign(ctx); err != nil {
+		warning = strings.Trim(warning+" ; "+err.Error(), " ;")
+	}
+	if quorum, err := s.o.Shelf.LastAttestation(ctx, p.Checkpoint.Origin, journal.Quorum); err == nil && quorum.Size == p.Checkpoint.Size {
+		p.Cosignatures, _ = bytes.CutPrefix(quorum.Data, p.Checkpoint.Note)
+	}
+	return warning
+}
+
 // pack builds the file and verifies it as the reader will.
-func (s *Sealer) pack(c preuve.Content, p preuve.Proofs, since []byte, warning string) ([]byte, string, error) {
+func (s *Sealer) pack(d *preuve.Draft, p preuve.Sealing) (*Evidence, error) {
 	keys, err := readKeys(s.o.Dir)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	var signers []note.Signer
 	for _, k := range keys {
 		signers = append(signers, k.signer)
 	}
-	zip, err := preuve.Build(c, p, preuve.Signing(signers...))
+	p.Sign = preuve.Signing(signers...)
+	f, err := s.scratch()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if _, err := preuve.Verify(zip, vkeys(keys), since); err != nil {
-		return nil, "", fmt.Errorf("l’export ne vérifie pas, il n’est pas remis : %w", err)
+	out := newTally(f)
+	if err = d.Build(out, p); err == nil {
+		_, err = preuve.VerifyFile(f, out.size, vkeys(keys), p.Since)
+		if err != nil {
+			err = fmt.Errorf("l’export ne vérifie pas, il n’est pas remis : %w", err)
+		}
 	}
-	return zip, warning, nil
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Evidence{File: f, Size: out.size, SHA256: out.digest()}, nil
 }

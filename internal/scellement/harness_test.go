@@ -3,7 +3,9 @@ package scellement_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,6 +29,7 @@ type house struct {
 	dir  string // RELAIS_DATA
 	dsn  string
 	st   *store.Store
+	past time.Duration // how far behind the database's clock is
 	opts scellement.Options
 	*scellement.Sealer
 }
@@ -49,7 +52,8 @@ func newHouse(t *testing.T, change ...func(*scellement.Options)) *house {
 func (h *house) open() {
 	h.t.Helper()
 	var err error
-	h.st, err = store.Open(h.ctx, store.Options{Engine: store.SQLite, DSN: h.dsn, Vault: noVault{}, App: "test"})
+	h.st, err = store.Open(h.ctx, store.Options{Engine: store.SQLite, DSN: h.dsn, Vault: noVault{}, App: "test",
+		Now: func() time.Time { return time.Now().Add(-h.past) }})
 	h.ok(err)
 	st := h.st
 	h.t.Cleanup(func() { _ = st.Close() }) // some tests closed it already
@@ -85,6 +89,32 @@ func (h *house) grow(n int) {
 	for i := range n {
 		h.ok(h.st.Append(h.ctx, view([]string{"", "m-1"}[i%2])))
 	}
+}
+
+// prune has entries written two years ago lose their content today.
+func (h *house) prune(n int) {
+	h.t.Helper()
+	h.past = 2 * 366 * 24 * time.Hour
+	h.grow(n)
+	h.past = 0
+	r, err := h.st.Retain(h.ctx, journal.AccessMonths, false)
+	h.ok(err)
+	if r.Access == 0 {
+		h.t.Fatal("nothing was pruned")
+	}
+}
+
+// export must succeed; the bundle's bytes.
+func (h *house) export(r scellement.Request) []byte {
+	h.t.Helper()
+	e, err := h.Export(h.ctx, h.st, r)
+	h.ok(err)
+	if e.Warning != "" {
+		h.t.Fatal(e.Warning)
+	}
+	raw, err := io.ReadAll(e.Reader())
+	h.ok(errors.Join(err, e.Close()))
+	return raw
 }
 
 // seal must succeed.

@@ -47,6 +47,7 @@ const recovery = " ; le journal n’est plus signé. Gardez la base et RELAIS_DA
 type Tree interface {
 	Head(ctx context.Context) (journal.Head, error)
 	Hashes(ctx context.Context) journal.HashReader
+	Span(ctx context.Context, span journal.Span) ([]journal.Hash, error)
 }
 
 // Shelf keeps what was signed and what was said of it.

@@ -15,13 +15,16 @@ import (
 const searchBound = 2000
 
 func (q *queries) filter() {
-	in := "(?" + strings.Repeat(", ?", inWidth-1) + ")"
+	in := places(inWidth)
 	entry := query("SELECT " + indexed(bodyRow{}) + " FROM journal_entry WHERE ")
 	q.entriesDown = entry + "idx <= ? AND idx >= ? ORDER BY idx DESC LIMIT ?"
 	q.entriesIn = entry + query("idx IN "+in)
 	q.facettesIn = query("SELECT id, code FROM facette WHERE code IN " + in)
 	q.postingsDown = "SELECT idx FROM journal_facette WHERE facette = ? AND idx <= ? AND idx >= ? ORDER BY idx DESC LIMIT ?"
 }
+
+// places is a list of so many arguments.
+func places(n int) string { return "(?" + strings.Repeat(", ?", n-1) + ")" }
 
 // Journal lists the newest entries that answer a filter, however many rows that
 // takes. Pages for people use [Store.Search].

@@ -5,15 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"relais/internal/journal"
 )
-
-// exportMax bounds what one export reads, in entries.
-const exportMax = 20000
 
 type checkpointRow struct {
 	Origin    string  `db:"origin"`
@@ -47,8 +43,6 @@ func (q *queries) proofs() {
 	q.attestations = query("SELECT " + plain(attestationRow{}) + " FROM journal_attestation WHERE origin = ? AND kind = ? AND size = ? ORDER BY name")
 	q.attestationLast = query("SELECT " + plain(attestationRow{}) +
 		" FROM journal_attestation WHERE origin = ? AND kind = ? ORDER BY size DESC, created_at DESC LIMIT 1")
-	q.exportMandat = "SELECT idx AS id, body FROM journal_entry WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq LIMIT ?"
-	q.exportPeriod = "SELECT idx AS id, body FROM journal_entry WHERE idx >= ? AND idx <= ? ORDER BY idx LIMIT ?"
 }
 
 // Hashes reads the journal's tree for proofs: each missing hash costs one range
@@ -163,40 +157,4 @@ func (s *Store) LastAttestation(ctx context.Context, origin string, kind journal
 
 func (r attestationRow) attestation() journal.Attestation {
 	return journal.Attestation{Origin: r.Origin, Size: r.Size, Kind: journal.Kind(r.Kind), Name: r.Name, Data: r.Data, At: r.CreatedAt.time()}
-}
-
-// ExportMandat reads every entry of one mandat, oldest first.
-func (s *Store) ExportMandat(ctx context.Context, mandatID string) ([]journal.Row, error) {
-	return exported(many[bodyRow](ctx, s, s.q.exportMandat, mandatID, exportMax+1))
-}
-
-// ExportPeriod reads every entry from the first to the last one dated in the
-// period (to excluded), without a gap.
-func (s *Store) ExportPeriod(ctx context.Context, from, to time.Time) ([]journal.Row, error) {
-	b, err := one[struct{ Low, High int64 }](ctx, s, s.q.journalBounds, instant(from), instant(to))
-	if err != nil {
-		return nil, err
-	}
-	return exported(many[bodyRow](ctx, s, s.q.exportPeriod, b.Low, b.High, exportMax+1))
-}
-
-// ErrPruned is returned for an export that would need an access entry whose body
-// is gone: a file of evidence shows bodies, and this one would have a hole.
-var ErrPruned = errors.New("une entrée d’accès demandée a perdu son contenu au terme de sa durée : choisissez une période plus récente")
-
-func exported(rows []bodyRow, err error) ([]journal.Row, error) {
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) > exportMax {
-		return nil, fmt.Errorf("plus de %d entrées : choisissez une période plus courte", exportMax)
-	}
-	out := make([]journal.Row, len(rows))
-	for i, r := range rows {
-		if len(r.Body) == 0 {
-			return nil, fmt.Errorf("%w : entrée %d", ErrPruned, r.ID)
-		}
-		out[i] = journal.Row{Index: r.ID, Body: r.Body, Leaf: journal.Leaf(r.Body)}
-	}
-	return out, nil
 }

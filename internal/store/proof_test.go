@@ -96,19 +96,44 @@ func TestCheckpointsAreKept(t *testing.T) {
 	})
 }
 
-func TestExportReadsEverything(t *testing.T) {
+// TestExtract: every entry of a filter, in the order of the index, emptied ones
+// with their leaf and their mark.
+func TestExtract(t *testing.T) {
 	onBoth(t, func(h *house) {
 		m := h.signed("ccas", martin, "social")
-		rows, err := h.ExportMandat(h.ctx, m.ID)
+		for range 1100 { // more than two batches
+			h.ok(h.Append(h.ctx, journal.NewFact(journal.Systeme(), journal.MandatView, journal.Object{Type: "mandat"}).OfMandat(m.ID)))
+		}
+		h.pass(2 * 366 * 24 * time.Hour)
+		_, err := h.Retain(h.ctx, journal.AccessMonths, false)
 		h.ok(err)
+		h.ok(h.Append(h.ctx, journal.Beat()))
 		records, err := h.MandatEntries(h.ctx, m.ID)
 		h.ok(err)
-		same(t, "entries of the mandat", len(rows), len(records))
-		rows, err = h.ExportPeriod(h.ctx, h.time().Add(-time.Hour), h.time().Add(time.Hour))
-		h.ok(err)
-		same(t, "entries of the period", int64(len(rows)), h.size())
-		if !slices.IsSortedFunc(rows, func(a, b journal.Row) int { return int(a.Index - b.Index) }) {
-			t.Error("not in order")
+		all := journal.Filter{From: h.time().AddDate(-3, 0, 0), To: h.time().Add(time.Hour)}
+		for what, c := range map[string]struct {
+			f    journal.Filter
+			want int64
+		}{"mandat": {journal.Filter{Mandat: m.ID}, int64(len(records))}, "everything": {all, h.size()},
+			"action": {journal.Filter{Action: journal.MandatView, Mandat: m.ID}, 1100}} {
+			var n, pruned int64
+			last := int64(-1)
+			h.ok(h.Extract(h.ctx, c.f, func(row journal.Row) error {
+				if row.Index <= last || row.PrunedBy == 0 && journal.Leaf(row.Body) != row.Leaf || row.PrunedBy != 0 && (len(row.Body) != 0 || row.Leaf == journal.Hash{}) {
+					t.Errorf("%s: entry %d after %d: %+v", what, row.Index, last, row)
+				}
+				if row.PrunedBy != 0 {
+					pruned++
+				}
+				n, last = n+1, row.Index
+				return nil
+			}))
+			same(t, what, n, c.want)
+			same(t, what+" pruned", pruned >= 1100, true)
+		}
+		stop := errors.New("stop")
+		if err := h.Extract(h.ctx, all, func(journal.Row) error { return stop }); !errors.Is(err, stop) {
+			t.Errorf("a reader that stops: %v", err)
 		}
 	})
 }

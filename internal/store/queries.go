@@ -59,7 +59,7 @@ type queries struct {
 	factsForget, factsBlank, signalInsert, signalsForget           query
 	signalForget, signalMandat, signalNames, actorAt, streamBefore query
 	releveAdd, releveForget, releveDays, releveCounts              query
-	exportMandat, exportPeriod                                     query
+	extractMandat, extractSpan, extractIn                          query
 
 	// what follows the journal
 	followerNext, followerStart, followerMove, followerReset query
@@ -94,6 +94,7 @@ func newQueries() queries {
 	q.delegations()
 	q.conserve()
 	q.proofs()
+	q.extract()
 	q.masks()
 	q.debits()
 	q.signals()

@@ -65,8 +65,105 @@ def goes_on(m, n, path, old, new):  # RFC 9162 2.1.4.2
         fn, sn = fn >> 1, sn >> 1
     return fr == old and sr == new and sn == 0
 
-def main(path, vkey, since=None):
-    z = zipfile.ZipFile(path)
+def since_checks(f, vkey, since, origin, size, root):
+    mine = parse(open_note(open(since, "rb").read(), vkey))
+    raw = f("consistency")
+    head, old = (b"", raw[1:]) if raw[:1] == b"\n" else raw.split(b"\n\n", 1)
+    assert parse(open_note(old, vkey)) == mine and mine[0] == origin, "not from this checkpoint"
+    assert goes_on(mine[1], size, [base64.b64decode(l) for l in head.split()], mine[2], root), "THE JOURNAL WAS REWRITTEN"
+
+# --- relais-preuve/2 ---
+
+def split(n): return 1 << (n - 1).bit_length() - 1  # the largest power of two below n
+
+def sides(index, size, path):  # hashes left of a leaf, highest first; right of it, lowest first
+    a, b, left, right = 0, size, [], []
+    for h in reversed(path):
+        middle = a + split(b - a)
+        if index >= middle: left.append(h); a = middle
+        else: right.insert(0, h); b = middle
+    assert b - a == 1, "proof of the wrong length"
+    return left, right
+
+def run_root(lo, hi, size, first, last, leaf):  # RFC 9162 2.1.1, with what the two proofs know beside the run
+    left, right = sides(lo, size, first)[0], sides(hi, size, last)[1]
+    def mth(a, b):
+        if b <= lo: return left.pop(0)
+        if a > hi: return right.pop(0)
+        if b - a == 1: return leaf(a)
+        middle = a + split(b - a)
+        l = mth(a, middle)
+        return node(l, mth(middle, b))
+    return mth(0, size)
+
+def walk(z, name, checkpoint, size, root, each):  # one set: each(index, leaf, entry) for every line
+    lines, runs, proofs = (z.open(name + e) for e in (".jsonl", ".runs", ".tlog-proofs"))
+    def proof(index):
+        assert proofs.readline() == b"c2sp.org/tlog-proof@v1\n" and proofs.readline() == b"index %d\n" % index, "not the proof of %d" % index
+        path = [base64.b64decode(l) for l in iter(proofs.readline, b"\n")]
+        assert proofs.read(len(checkpoint)) == checkpoint, "proof for another checkpoint"
+        return path
+    def leaf(index):
+        line = lines.readline()
+        e = json.loads(line)
+        h = base64.b64decode(e["leaf"]) if "pruned_by" in e else sha(b"\0" + line[:-1])
+        each(index, h, e)
+        return h
+    end = -2
+    for line in runs:
+        lo, hi = map(int, line.split())
+        assert end + 1 < lo <= hi < size, "runs out of order"
+        first = proof(lo)
+        assert run_root(lo, hi, size, first, proof(hi) if hi > lo else first, leaf) == root, "entries %d to %d are not in the journal" % (lo, hi)
+        end = hi
+    assert not lines.read(1) and not proofs.read(1), "more than the runs say"
+
+def two(z, vkey, since):
+    f = z.read
+    def digest(name):
+        h = hashlib.sha256()
+        with z.open(name) as s:
+            for block in iter(lambda: s.read(1 << 20), b""): h.update(block)
+        return h.hexdigest()
+    text = open_note(f("seal"), vkey).splitlines()
+    assert [l.split("  ") for l in text[2:]] == [[digest(n), n] for n in z.namelist() if n != "seal"], "a file was changed"
+    checkpoint, manifest = f("checkpoint"), json.loads(f("manifest.json"))
+    origin, size, root = parse(open_note(checkpoint, vkey))
+    assert text[0] == origin + "/preuve" and manifest["origin"] == origin
+    assert all(digest(n) == h for n, h in manifest["files"].items()), "not the files of the manifest"
+    complete, stream, indexes, pruned, prunes = manifest["complete"], [0, None], [0, -1, -1], set(), set()
+    assert complete == {("mandat", "number"): "mandat", ("from", "to"): "run", ("entry",): "run"}.get(tuple(manifest["filter"]), "no")
+    def follow(h, e):
+        if complete != "mandat": return
+        assert e["on_behalf_of"] == manifest["filter"]["mandat"] and int(e["stream_seq"]) == stream[0] + 1, "an entry is missing"
+        assert "pruned_by" in e or e.get("stream_prev") == stream[1], "an entry is missing"
+        stream[:] = stream[0] + 1, base64.b64encode(h).decode()
+    def entry(index, h, e):
+        assert complete != "run" or indexes[0] == 0 or index == indexes[2] + 1, "an entry is missing"
+        indexes[:] = indexes[0] + 1, indexes[1] if indexes[0] else index, index
+        if "pruned_by" in e: pruned.add((int(e["pruned_by"]), index))
+        follow(h, e)
+    walk(z, "entries", checkpoint, size, root, entry)
+    assert indexes == [manifest["count"], manifest["first"], manifest["last"]] and len(pruned) == manifest["pruned"]
+    def prune(index, h, e):
+        d = e["details"]
+        mine = [i for by, i in pruned if by == index]
+        assert e["action"] == "journal.prune" and mine and int(d["premiere"]) <= min(mine) and max(mine) <= int(d["derniere"])
+        prunes.add(index)
+    walk(z, "prunes", checkpoint, size, root, prune)
+    assert prunes == {by for by, _ in pruned}, "an entry journal.prune is missing"
+    def export(index, h, e):
+        assert index > manifest["last"] and e["action"] == "journal.export"
+        assert e["details"]["manifeste_sha256"] == digest("manifest.json"), "the journal did not record this export"
+        follow(h, e)
+    walk(z, "export", checkpoint, size, root, export)
+    if since: since_checks(f, vkey, since, origin, size, root)
+    said = ", complete" if complete != "no" else ", NOT shown to be complete"
+    print("%s: %d entries (%d by their leaf only) proven in a journal of %d%s%s" % (origin, indexes[0], len(pruned), size, said, ", and the past unchanged" if since else ""))
+
+# --- relais-preuve/1 ---
+
+def one(z, vkey, since):
     f = {i.filename: z.read(i) for i in z.infolist()}
     listed = dict(reversed(l.split("  ")) for l in open_note(f["seal"], vkey).splitlines()[2:])
     assert listed == {n: hashlib.sha256(b).hexdigest() for n, b in f.items() if n != "seal"}, "a file was changed"
@@ -99,12 +196,11 @@ def main(path, vkey, since=None):
     if "mandat" in manifest["filter"]: follow(export, leaf)
     e = json.loads(export)
     assert e["action"] == "journal.export" and e["details"]["manifeste_sha256"] == hashlib.sha256(f["manifest.json"]).hexdigest()
-    if since:
-        mine = parse(open_note(open(since, "rb").read(), vkey))
-        raw = f["consistency"]
-        head, old = (b"", raw[1:]) if raw[:1] == b"\n" else raw.split(b"\n\n", 1)
-        assert parse(open_note(old, vkey)) == mine and mine[0] == origin, "not from this checkpoint"
-        assert goes_on(mine[1], size, [base64.b64decode(l) for l in head.split()], mine[2], root), "THE JOURNAL WAS REWRITTEN"
+    if since: since_checks(f.__getitem__, vkey, since, origin, size, root)
     print("%s: %d entries proven in a journal of %d, complete%s" % (origin, len(bodies), size, ", and the past unchanged" if since else ""))
+
+def main(path, vkey, since=None):
+    z = zipfile.ZipFile(path)
+    (one if any("/" in n for n in z.namelist()) else two)(z, vkey, since)
 
 main(*sys.argv[1:])
