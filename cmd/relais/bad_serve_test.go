@@ -130,6 +130,8 @@ func TestEveryMutationIsWritten(t *testing.T) {
 	thomas := w.agent("thomas")
 	thomas.Open(w.relais + "/controle/mandats/" + last.id).Click("reveler")
 	post(thomas, thomas.URL.Path, map[string][]string{"identite": {"usager"}, "motif": {"Une identité nécessaire au contrôle."}, "confirmer": {"oui"}})
+	mi := w.openMission(sophie, "thomas", "structure", "ccas-valfictif")
+	post(sophie, "/administration/missions/"+mi.ID+"/terminer", map[string][]string{"motif": {"achevee"}})
 	nadia.Open(w.relais + "/compte").Click("fermer-1").MustBeAt("/compte").Click("fermer-les-autres").MustBeAt("/compte")
 	post(nadia, "/deconnexion", nil)
 	written := w.writtenRoutes()

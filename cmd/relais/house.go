@@ -136,8 +136,8 @@ func (h *house) buildWeb() error {
 		(&agir.Desk{Pages: h.pages, Provider: h.provider, Mandats: h.store, Uses: h.store, Trace: h.store, Sessions: h.sessions, Now: h.now}).Routes(),
 		(&controle.Desk{Pages: h.pages, Journal: h.store, Numbers: h.store, Facets: h.store, Agents: h.store, Revelations: h.store,
 			Cookies: h.sessions, Seal: h.sealer, Watch: h.store, Now: h.now}).Routes(),
-		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Agents: h.store, Flash: said, Now: h.now}).Routes(),
-		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Flash: said, Now: h.now}).Routes(),
+		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Notices: h.store, Agents: h.store, Flash: said, Now: h.now}).Routes(),
+		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Missions: h.store, Auditeurs: h.store, Flash: said, Now: h.now}).Routes(),
 		(&publication.Desk{Tree: h.store, Signed: h.sealer.Published}).Routes(),
 	}
 	h.web = &web.Server{

@@ -251,6 +251,7 @@ func (a *album) reviewing(g given) {
 	for _, path := range []string{"/administration", "/administration/structures/ccas-valfictif", "/administration/agents/" + w.idOf("monique"), "/administration/structures/inconnue"} {
 		sophie.Open(w.relais + path)
 	}
+	a.missions(sophie)
 	nadia := a.agent("nadia")
 	nadia.Open(w.relais+"/compte").Post(w.relais+"/compte/sessions/inconnue/fermer", url.Values{})
 	nadia.Open(w.relais + "/compte").Click("fermer-les-autres")
@@ -265,6 +266,22 @@ func (w *world) derive() {
 	if err := w.d.store.RunFollowers(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// missions opens one more for the auditeur, who then chooses, and ends it.
+func (a *album) missions(sophie *visitor.Visitor) {
+	w := a.w
+	sophie.Open(w.relais + "/administration/missions/nouvelle").Submit("/administration/missions").MustStatus(http.StatusUnprocessableEntity)
+	m := w.openMission(sophie, "thomas", "structure", "ccas-valfictif")
+	sophie.Open(w.relais + "/administration/missions").Open(w.relais + "/administration")
+	thomas := a.agent("thomas")
+	thomas.Open(w.relais+"/controle/mission").Post(w.relais+"/controle/mission", url.Values{}).MustStatus(http.StatusUnprocessableEntity)
+	thomas.Open(w.relais+"/controle/mission").Choose("mission", m.ID).Submit("/controle/mission")
+	thomas.Open(w.relais + "/controle/mission")
+	a.agent("claire").Open(w.relais + "/structure")
+	sophie.Open(w.relais + "/administration/missions/" + w.otherMission(m))
+	sophie.Post(w.relais+"/administration/missions/"+m.ID+"/terminer", url.Values{}).MustStatus(http.StatusUnprocessableEntity)
+	sophie.Open(w.relais+"/administration/missions/"+m.ID).Choose("motif", "achevee").Submit("/terminer")
 }
 
 // everyRoute opens every GET page as every kind of visitor, allowed or not, and

@@ -84,6 +84,8 @@ func (w *world) objectOf(path, mandat string) string {
 	switch {
 	case strings.Contains(path, "/structures/"):
 		return "ccas-valfictif"
+	case strings.Contains(path, "/missions/"):
+		return w.missionOf("thomas").ID
 	case strings.Contains(path, "/agents/"):
 		return w.idOf("julien")
 	}

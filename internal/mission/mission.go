@@ -195,7 +195,7 @@ type Motif string
 const (
 	Done      Motif = "achevee"
 	Withdrawn Motif = "retiree"
-	Mistaken  Motif = "erreur"
+	Mistaken  Motif = "meprise"
 )
 
 // Motifs lists them, in the order of the form.

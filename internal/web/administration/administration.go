@@ -1,15 +1,21 @@
 // Package administration is the administrateur's desk: the structures that
-// Relais knows, and their agents.
+// Relais knows, their agents, and the missions of auditeurs.
 //
-// It guarantees that an administrateur never decides on themselves. It neither
-// admits structures nor agents (the operator does, at the command line), and it
-// shows no usager and no mandat.
+// It guarantees that an administrateur never decides on themselves, their own
+// mission included. It neither admits structures nor agents (the operator does, at
+// the command line), and it shows no usager, and of a mandat the number only, when
+// an auditeur was shown who gave it.
 //
 //	GET  /administration                          structures
 //	GET  /administration/structures/{id}          one structure and its agents
 //	GET  /administration/agents/{id}              one agent, and the decision to confirm
 //	POST /administration/agents/{id}/suspendre    suspend
 //	POST /administration/agents/{id}/retablir     reinstate
+//	GET  /administration/missions                 missions
+//	GET  /administration/missions/nouvelle        the form of a new one
+//	POST /administration/missions                 check it, confirm it, open it
+//	GET  /administration/missions/{id}            one mission, and what was revealed
+//	POST /administration/missions/{id}/terminer   end it early
 package administration
 
 import (
@@ -21,6 +27,7 @@ import (
 
 	"relais/internal/aidant"
 	"relais/internal/domaine"
+	"relais/internal/mission"
 	"relais/internal/organisation"
 	"relais/internal/web/agents"
 	"relais/internal/web/desk"
@@ -46,6 +53,8 @@ type Desk struct {
 	Pages      *page.Renderer
 	Structures Structures
 	Agents     agents.Store
+	Missions   Missions
+	Auditeurs  Auditeurs
 	Flash      agents.Flasher
 	Now        func() time.Time
 }
@@ -64,12 +73,18 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "GET /administration/agents/{id}", Access: desk.Administrateur, Handle: one.Show},
 		{Pattern: "POST /administration/agents/{id}/suspendre", Access: desk.Administrateur, Handle: one.Suspend},
 		{Pattern: "POST /administration/agents/{id}/retablir", Access: desk.Administrateur, Handle: one.Reinstate},
+		{Pattern: "GET /administration/missions", Access: desk.Administrateur, Handle: d.missionList},
+		{Pattern: "GET /administration/missions/nouvelle", Access: desk.Administrateur, Handle: d.missionForm},
+		{Pattern: "POST /administration/missions", Access: desk.Administrateur, Handle: d.missionOpen},
+		{Pattern: "GET /administration/missions/{id}", Access: desk.Administrateur, Handle: d.missionShow},
+		{Pattern: "POST /administration/missions/{id}/terminer", Access: desk.Administrateur, Handle: d.missionEnd},
 	}
 }
 
 type listPage struct {
 	page.Layout
 	Structures page.Table
+	Notices    page.Table
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
@@ -91,6 +106,11 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 			{Text: o.Name, Href: structures + o.ID}, {Text: o.City}, {Text: page.Siret(o.SIRET), Number: true},
 			{Text: strconv.Itoa(admitted), Number: true}, {Text: strconv.Itoa(suspended), Number: true}, state(o)})
 	}
+	notices, err := d.Missions.Notices(r.Context(), mission.NoticeFilter{Limit: noticesShown})
+	if err != nil {
+		return err
+	}
+	p.Notices = noticeTable(notices, v, false)
 	return d.Pages.Render(w, http.StatusOK, "administration/structures", p)
 }
 

@@ -10,6 +10,7 @@ import (
 	"relais/internal/aidant"
 	"relais/internal/habilitation"
 	"relais/internal/journal"
+	"relais/internal/mission"
 	"relais/internal/organisation"
 	"relais/internal/testkit/pagecheck"
 	"relais/internal/web/administration"
@@ -17,6 +18,9 @@ import (
 )
 
 type house struct {
+	missions   []mission.Mission
+	notices    []mission.Notice
+	facts      []journal.Fact
 	structures []organisation.Organisation
 	agent      aidant.Aidant
 }
@@ -55,7 +59,7 @@ func (h *house) Flash(http.ResponseWriter, string, string) {}
 
 func TestAdministration(t *testing.T) {
 	h := &house{}
-	d := &administration.Desk{Pages: pagecheck.Pages(t), Structures: h, Agents: h, Flash: h, Now: time.Now}
+	d := &administration.Desk{Pages: pagecheck.Pages(t), Structures: h, Agents: h, Missions: h, Auditeurs: h, Flash: h, Now: func() time.Time { return at }}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "admin", GivenName: "Anne", UsualName: "Admin", Roles: []aidant.Role{aidant.RoleAdministrateur}},
 		Organisation: organisation.Organisation{ID: "siege", Timezone: "Europe/Paris"}}
 	pagecheck.MustShow(t, pagecheck.Read(t, d.Routes(), v, "GET", "/administration", nil, 200), "Aucune structure")

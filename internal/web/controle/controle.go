@@ -193,7 +193,7 @@ func results(caption string, records []journal.Record, v desk.Visit) page.Table 
 	for _, rec := range records {
 		index := strconv.FormatInt(rec.Index, 10)
 		t.Rows = append(t.Rows, []page.Cell{{Text: index, Href: entries + index, Number: true}, {Text: moment(rec.At, zone), Number: true},
-			{Text: rec.Action.Label()}, outcome(rec.Outcome), actorCell(v, rec.Actor), mandatCell(rec.Mandat), {Text: orNone(rec.Reason)}})
+			{Text: rec.Action.Label()}, outcome(rec.Outcome), actorCell(v, rec.Actor), mandatCell(rec.Mandat), {Text: reason(rec)}})
 	}
 	return t
 }
@@ -236,7 +236,7 @@ func (d *Desk) timeline(w http.ResponseWriter, r *http.Request) error {
 		counter := strconv.FormatInt(rec.StreamSeq, 10) + "/" + strconv.FormatInt(last, 10)
 		index := strconv.FormatInt(rec.Index, 10)
 		p.Results.Rows = append(p.Results.Rows, []page.Cell{{Text: counter, Number: true}, {Text: moment(rec.At, v.Zone()), Number: true},
-			{Text: rec.Action.Label()}, outcome(rec.Outcome), actorCell(v, rec.Actor), {Text: orNone(rec.Reason)},
+			{Text: rec.Action.Label()}, outcome(rec.Outcome), actorCell(v, rec.Actor), {Text: reason(rec)},
 			{Text: "Entrée " + index, Href: entries + index}})
 	}
 	return d.Pages.Render(w, http.StatusOK, "controle/mandat", p)

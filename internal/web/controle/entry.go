@@ -182,6 +182,15 @@ func short(ref string) string {
 	return "…" + ref[len(ref)-keep:]
 }
 
+// reason is an entry's reason for a table: a code, or the end of the reference of
+// what replaces a mandat.
+func reason(rec journal.Record) string {
+	if len(rec.Reason) > 26 {
+		return short(rec.Reason)
+	}
+	return orNone(rec.Reason)
+}
+
 func orNone(s string) string {
 	if s == "" {
 		return "–"

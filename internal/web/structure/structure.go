@@ -23,6 +23,7 @@ import (
 	"relais/internal/aidant"
 	"relais/internal/domaine"
 	"relais/internal/mandat"
+	"relais/internal/mission"
 	"relais/internal/usager"
 	"relais/internal/web/agents"
 	"relais/internal/web/desk"
@@ -49,11 +50,17 @@ type Mandats interface {
 	Mandats(ctx context.Context, organisationID string, f mandat.Filter) (files []usager.File, next string, err error)
 }
 
+// Notices tells which identities of a structure were revealed to auditeurs.
+type Notices interface {
+	Notices(ctx context.Context, f mission.NoticeFilter) ([]mission.Notice, error)
+}
+
 // Desk is the référent's desk.
 type Desk struct {
 	Pages   *page.Renderer
 	Team    Team
 	Mandats Mandats
+	Notices Notices
 	Agents  agents.Store
 	Flash   agents.Flasher
 	Now     func() time.Time
@@ -93,6 +100,7 @@ type teamPage struct {
 	Mandats   string // how many mandats run, in words
 	Team      page.Table
 	Ending    page.Table // no rows: nothing ends soon
+	Notices   page.Table // identities revealed to auditeurs
 }
 
 func (d *Desk) team(w http.ResponseWriter, r *http.Request) error {
@@ -111,6 +119,9 @@ func (d *Desk) team(w http.ResponseWriter, r *http.Request) error {
 	}
 	p.Mandats = counted(len(active), more)
 	p.Ending = d.ending(v, active, list)
+	if p.Notices, err = d.notices(r.Context(), v); err != nil {
+		return err
+	}
 	return d.Pages.Render(w, http.StatusOK, "structure/equipe", p)
 }
 

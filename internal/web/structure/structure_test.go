@@ -11,6 +11,7 @@ import (
 	"relais/internal/habilitation"
 	"relais/internal/journal"
 	"relais/internal/mandat"
+	"relais/internal/mission"
 	"relais/internal/organisation"
 	"relais/internal/testkit/pagecheck"
 	"relais/internal/usager"
@@ -25,6 +26,13 @@ type house struct {
 	mandats []mandat.Mandat
 	facts   []journal.Fact
 	flashes []string
+	notices []mission.Notice
+	asked   mission.NoticeFilter
+}
+
+func (h *house) Notices(_ context.Context, f mission.NoticeFilter) ([]mission.Notice, error) {
+	h.asked = f
+	return h.notices, nil
 }
 
 func (h *house) Aidants(_ context.Context, org string) ([]aidant.Aidant, error) {
@@ -84,7 +92,7 @@ func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	t.Helper()
 	h := &house{agents: []aidant.Aidant{agent("chef", "org", aidant.RoleReferent), agent("camille", "org", aidant.RoleAidant),
 		agent("audit", "org", aidant.RoleAuditeur), agent("ailleurs", "autre", aidant.RoleAidant)}}
-	d := &structure.Desk{Pages: pagecheck.Pages(t), Team: h, Mandats: h, Agents: h, Flash: h, Now: func() time.Time { return now }}
+	d := &structure.Desk{Pages: pagecheck.Pages(t), Team: h, Mandats: h, Notices: h, Agents: h, Flash: h, Now: func() time.Time { return now }}
 	v := desk.Visit{Aidant: h.agents[0], Organisation: organisation.Organisation{ID: "org", Name: "Mairie", Timezone: "Europe/Paris"}}
 	return h, d.Routes(), v
 }
@@ -154,4 +162,19 @@ func TestDecisions(t *testing.T) {
 	if _, err := pagecheck.Serve(t, routes, v, "POST", "/structure/agents/camille/retablir", nil); err != nil || h.agents[1].Suspended() {
 		t.Errorf("reinstate: %v", err)
 	}
+}
+
+// TestNotices: a référent learns whose identity was shown, of their structure, and
+// never the reason.
+func TestNotices(t *testing.T) {
+	h, routes, v := newDesk(t)
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/structure", nil, 200), "Aucune identité de votre structure")
+	if h.asked.OrganisationID != v.Organisation.ID || h.asked.Reasons {
+		t.Errorf("asked %+v", h.asked)
+	}
+	h.notices = []mission.Notice{{Revelation: mission.Revelation{Kind: mission.Agent, At: now, Reason: "Raison secrète"}, Reference: "OM 17", Agent: "Nadia " + pagecheck.Uhoh},
+		{Revelation: mission.Revelation{Kind: mission.Usager, At: now}, Reference: "OM 17", Number: "BCDFGHJKLMNP"}}
+	body := pagecheck.Read(t, routes, v, "GET", "/structure", nil, 200)
+	pagecheck.MustShow(t, body, "OM 17", "Agent Nadia", "Usager du mandat BCDF GHJK LMNP")
+	pagecheck.MustHide(t, body, "Raison secrète")
 }
