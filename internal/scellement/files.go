@@ -88,12 +88,12 @@ func readKeys(dir string) ([]key, error) {
 	return keys, nil
 }
 
-func writeKeys(dir string, keys ...key) error {
+func (s *Sealer) writeKeys(keys ...key) error {
 	var b strings.Builder
 	for _, k := range keys {
 		b.WriteString(k.line + "\n")
 	}
-	return writeWhole(dir, keyFile, []byte(b.String()))
+	return s.writeWhole(keyFile, []byte(b.String()))
 }
 
 // readPrivate reads a file of which group and others have no right.
@@ -114,26 +114,39 @@ func readPrivate(path string) ([]byte, error) {
 }
 
 // writeWhole makes a file appear whole or not at all, and lets it reach the disk
-// before it returns.
-func writeWhole(dir, name string, content []byte) error {
-	aside := filepath.Join(dir, "."+name+"."+rand.Text())
+// before it returns. After an error nobody knows which of the two is there.
+func (s *Sealer) writeWhole(name string, content []byte) error {
+	aside := filepath.Join(s.o.Dir, "."+name+"."+rand.Text())
 	f, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(aside) }() // gone already when all went well
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	err = s.step("write", func() error { _, err := f.Write(content); return err })
+	if err == nil {
+		err = s.step("sync", f.Sync)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(aside, filepath.Join(dir, name)); err != nil {
+	if err := s.step("rename", func() error { return os.Rename(aside, filepath.Join(s.o.Dir, name)) }); err != nil {
 		return err
 	}
-	d, err := os.Open(dir)
+	d, err := os.Open(s.o.Dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(s.step("sync the folder", d.Sync), d.Close())
+}
+
+// step does one thing to the disk, or fails where a test wants it.
+func (s *Sealer) step(what string, do func() error) error {
+	if s.hinder != nil {
+		if err := s.hinder(what); err != nil {
+			return err
+		}
+	}
+	return do()
 }
 
 // lock keeps two programs with the same data folder from signing at once.

@@ -47,7 +47,7 @@ func (s *Sealer) first(ctx context.Context) ([]key, journal.Signed, error) {
 	}
 	k, err := newKey(s.o.Name)
 	if err == nil {
-		err = writeKeys(s.o.Dir, k)
+		err = s.writeKeys(k)
 	}
 	if err != nil {
 		return nil, journal.Signed{}, fmt.Errorf("journal.key: %w", err)
@@ -259,7 +259,7 @@ func (s *Sealer) changeKeys(ctx context.Context, rec Recorder, change func([]key
 	if _, err := s.sign(ctx, both, journal.Checkpoint{Origin: origin, Size: head.Size, Root: head.Root}); err != nil {
 		return err
 	}
-	if err := writeKeys(s.o.Dir, next...); err != nil {
+	if err := s.writeKeys(next...); err != nil {
 		return err
 	}
 	s.note(func(st *State) { st.Keys = vkeys(next) })

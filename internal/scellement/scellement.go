@@ -76,8 +76,10 @@ type Options struct {
 type Sealer struct {
 	o        Options
 	policy   policy
-	mu       sync.Mutex // one signature at a time
-	saved    bool       // the checkpoint of the file is in the database
+	mu       sync.Mutex              // one signature at a time
+	saved    bool                    // the checkpoint of the file is in the database
+	kept     string                  // the note that is known to have reached the disk in the file
+	hinder   func(step string) error // set by tests only: refuses a step of a file's writing
 	stateMu  sync.Mutex
 	state    State
 	stamping sync.Mutex
@@ -163,6 +165,9 @@ func (s *Sealer) seal(ctx context.Context) (journal.Signed, error) {
 		return journal.Signed{}, err
 	}
 	if head.Size == last.Size {
+		if err := s.keep(last); err != nil {
+			return journal.Signed{}, err
+		}
 		return last, s.save(ctx, last)
 	}
 	origin := last.Origin
@@ -184,11 +189,26 @@ func (s *Sealer) sign(ctx context.Context, keys []key, c journal.Checkpoint) (jo
 		return journal.Signed{}, err
 	}
 	signed := journal.Signed{Checkpoint: c, Note: text, At: s.o.Now().UTC().Truncate(time.Microsecond)}
-	if err := writeWhole(s.o.Dir, checkpointFile, text); err != nil {
-		return journal.Signed{}, fmt.Errorf("scellement: %w", err)
+	if err := s.keep(signed); err != nil {
+		return journal.Signed{}, err
 	}
 	s.saved = false
 	return signed, s.save(ctx, signed)
+}
+
+// keep puts a checkpoint in the file, unless this process did already. A file that
+// is there may be one whose writing failed, or that another process did not
+// finish: it is written anew before anybody is shown what it says.
+func (s *Sealer) keep(c journal.Signed) error {
+	if c.Size == 0 || s.kept == string(c.Note) {
+		return nil
+	}
+	s.kept = ""
+	if err := s.writeWhole(checkpointFile, c.Note); err != nil {
+		return fmt.Errorf("scellement: %w", err)
+	}
+	s.kept = string(c.Note)
+	return nil
 }
 
 func (s *Sealer) save(ctx context.Context, c journal.Signed) error {
