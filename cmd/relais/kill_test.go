@@ -41,6 +41,10 @@ func TestMain(m *testing.M) {
 		serveBench(what)
 		return
 	}
+	if os.Getenv(serveChild) != "" {
+		os.Args = []string{"relais", "serve"}
+		main()
+	}
 	os.Exit(m.Run())
 }
 
@@ -152,27 +156,36 @@ type killed struct {
 func newKilled(t *testing.T, load killLoad) *killed {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
-	path := filepath.Join(dir, "relais.db")
-	database, driver, dsn := "sqlite:"+path, "sqlite3", "file:"+path+"?_query_only=1&_busy_timeout=5000"
+	database := "sqlite:" + filepath.Join(dir, "relais.db")
 	if load.engine == config.Postgres {
 		database = pgtest.DSN(t)
-		driver, dsn = "pgx", database
 	}
 	environ := []string{"RELAIS_DATA=" + dir, "RELAIS_DATABASE_URL=" + database}
 	if code := run(t.Context(), []string{"migrate"}, environ, io.Discard, os.Stderr); code != 0 {
 		t.Fatal("migrate failed")
 	}
-	k := &killed{T: t, load: load, environ: environ, st: mustOpen(environ), acknowledged: map[string]int{}}
+	k := &killed{T: t, load: load, environ: environ, st: mustOpen(environ), acknowledged: map[string]int{}, raw: behind(t, database)}
 	t.Cleanup(func() { _ = k.st.Close() })
 	if err := admitFictional(t.Context(), k.st); err != nil {
 		t.Fatal(err)
 	}
-	var err error
-	if k.raw, err = sql.Open(driver, dsn); err != nil {
+	return k
+}
+
+// behind opens a database of a RELAIS_DATABASE_URL behind the store's back, to
+// read.
+func behind(t *testing.T, database string) *sql.DB {
+	t.Helper()
+	driver, dsn := "pgx", database
+	if path, ok := strings.CutPrefix(database, "sqlite:"); ok {
+		driver, dsn = "sqlite3", "file:"+path+"?_query_only=1&_busy_timeout=5000"
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = k.raw.Close() })
-	return k
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 // round lets the children write for a while, kills each at a moment of its own,
