@@ -202,8 +202,8 @@ func (h *house) pulse(ctx context.Context) {
 	}
 }
 
-// nightly applies the retention and replays the mandats, once a night. Several
-// instances may do so: the second finds nothing left to do.
+// nightly applies the retention, replays the mandats and verifies the journal, once
+// a night. Several instances may do so: the second finds nothing left to erase.
 func (h *house) nightly(ctx context.Context) {
 	tick := time.NewTicker(nightlyPace)
 	defer tick.Stop()
@@ -232,5 +232,9 @@ func (h *house) night(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		h.log.Error("replay", "error", err)
 	}
-	h.log.Info("nightly", "replayed", n, "pruned", report.Access, "erased", report.Usagers, "disputes to review", report.Review)
+	head, err := h.store.CheckJournal(ctx, journal.Systeme())
+	if err != nil && ctx.Err() == nil {
+		h.log.Error("verify", "error", err)
+	}
+	h.log.Info("nightly", "verified", head.Size, "replayed", n, "pruned", report.Access, "erased", report.Usagers, "disputes to review", report.Review)
 }

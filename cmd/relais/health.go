@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"relais/internal/web"
 )
 
 // health asks the instance on this machine whether it is ready: what a container
@@ -42,6 +45,13 @@ func health(ctx context.Context, c call) error {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("pas prêt (%d)", resp.StatusCode)
+	}
+	said, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	if err != nil {
+		return err
+	}
+	if strings.Contains(string(said), web.NotSealing) {
+		fmt.Fprintln(c.stderr, "Attention : le journal n’est plus signé ; la page « Santé du journal » et le journal technique disent pourquoi.")
 	}
 	_, err = fmt.Fprintln(c.stdout, "prêt")
 	return err

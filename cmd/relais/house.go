@@ -135,15 +135,15 @@ func (h *house) buildWeb() error {
 		signature.Routes(),
 		(&agir.Desk{Pages: h.pages, Provider: h.provider, Mandats: h.store, Uses: h.store, Trace: h.store, Sessions: h.sessions, Now: h.now}).Routes(),
 		(&controle.Desk{Pages: h.pages, Journal: h.store, Numbers: h.store, Facets: h.store, Agents: h.store, Revelations: h.store,
-			Cookies: h.sessions, Seal: h.sealer, Watch: h.store, Now: h.now}).Routes(),
+			Cookies: h.sessions, Seal: h.sealer, Vitals: h.store, Watch: h.store, Now: h.now}).Routes(),
 		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Notices: h.store, Agents: h.store, Flash: said, Now: h.now}).Routes(),
 		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Missions: h.store, Auditeurs: h.store, Flash: said, Now: h.now}).Routes(),
 		(&publication.Desk{Tree: h.store, Signed: h.sealer.Published}).Routes(),
 	}
 	h.web = &web.Server{
 		Pages: h.pages, Static: ui.FS, Theme: h.theme(), Operator: page.Operator{}, Sessions: h.sessions, Desks: desks,
-		Provider: h.provider.Handler(), Recorder: h.store, Uses: h.store, Missions: h.store, Ready: h.ready,
-		Metrics: web.NewMetrics(h.journalSize), Log: h.log, Idle: h.cfg.SessionIdle,
+		Provider: h.provider.Handler(), Recorder: h.store, Uses: h.store, Missions: h.store, Ready: h.ready, Sealing: func() error { return h.sealer.State().Refusal },
+		Metrics: web.NewMetrics(h.figures), Log: h.log, Idle: h.cfg.SessionIdle,
 		Proxies: h.cfg.TrustedProxies, Secure: h.secure(), Now: h.now,
 	}
 	if h.cfg.Throttle {
@@ -172,14 +172,4 @@ func (h *house) ready(ctx context.Context) error {
 	}
 	_, err = h.vault.RevealShort("readyz", probe)
 	return err
-}
-
-func (h *house) journalSize() float64 {
-	ctx, stop := context.WithTimeout(context.Background(), 2*time.Second)
-	defer stop()
-	head, err := h.store.Head(ctx)
-	if err != nil {
-		return -1
-	}
-	return float64(head.Size)
 }

@@ -30,14 +30,14 @@ func withStore(ctx context.Context, c call, do func(config.Config, *store.Store)
 	return do(cfg, st)
 }
 
-// verifyJournal re-reads every entry from the first. Exit code 1 and the index
-// of the first bad entry if one does not hold.
+// verifyJournal re-reads every entry from the first, and leaves an entry that says
+// so. Exit code 1 and the index of the first bad entry if one does not hold.
 func verifyJournal(ctx context.Context, c call) error {
 	if len(c.args) != 1 || c.args[0] != "verify" {
 		return errUsage
 	}
 	return withStore(ctx, c, func(_ config.Config, st *store.Store) error {
-		head, err := st.VerifyJournal(ctx)
+		head, err := st.CheckJournal(ctx, operator())
 		var finding *journal.Finding
 		if errors.As(err, &finding) {
 			return fmt.Errorf("JOURNAL ALTÉRÉ, première entrée fautive : %d (%s)", finding.Index, finding.Why)

@@ -69,6 +69,7 @@ const (
 	UsagerExport  Action = "usager.export"
 	JournalPrune  Action = "journal.prune"
 	JournalReplay Action = "journal.replay"
+	JournalVerify Action = "journal.verify"
 	Heartbeat     Action = "journal.heartbeat"
 	ClockBack     Action = "horloge.recul"
 	CoffreRotate  Action = "coffre.rotate"
@@ -144,6 +145,7 @@ var labels = map[Action]label{
 	UsagerExport:  {"Données d’un usager exportées", Evidence},
 	JournalPrune:  {"Contenu d’entrées d’accès supprimé", Evidence},
 	JournalReplay: {"État des mandats rejoué", Evidence},
+	JournalVerify: {"Journal entier vérifié", Evidence},
 	Heartbeat:     {"Relais fonctionne", Access},
 	ClockBack:     {"L’horloge a reculé", Evidence},
 	CoffreRotate:  {"Clé maîtresse du coffre renouvelée", Evidence},

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -94,6 +95,28 @@ type State struct {
 	Witnesses map[string]string // name → "" when it answered well, else what went wrong
 	StampedAt time.Time         // of the last time token
 	StampFail string            // why the last one failed, "" when it did not
+	Clocks    map[string]Clock  // by witness, and [Authority]: what their answers said of our clock
+}
+
+// Clock is how far somebody else's clock was from ours.
+type Clock struct {
+	Ahead time.Duration // theirs less ours
+	Give  time.Duration // how far off that may be: half the exchange, and their rounding
+	At    time.Time     // when, by ours
+}
+
+// Authority stands for the time authority among the clocks.
+const Authority = "horodatage"
+
+// compare tells a clock that said when, in an exchange that began at start, by
+// rounding to a second downwards.
+func (s *Sealer) compare(name string, start, when time.Time) {
+	const half = time.Second / 2
+	now := s.o.Now()
+	way := now.Sub(start) / 2
+	s.note(func(st *State) {
+		st.Clocks[name] = Clock{Ahead: when.Add(half).Sub(start.Add(way)), Give: way + half, At: now}
+	})
 }
 
 // New checks the policy; files are first read by Seal.
@@ -111,7 +134,7 @@ func New(o Options) (*Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sealer{o: o, policy: p, state: State{Witnesses: map[string]string{}}}, nil
+	return &Sealer{o: o, policy: p, state: State{Witnesses: map[string]string{}, Clocks: map[string]Clock{}}}, nil
 }
 
 // State is a copy of how things stand.
@@ -119,10 +142,7 @@ func (s *Sealer) State() State {
 	s.stateMu.Lock()
 	defer s.stateMu.Unlock()
 	out := s.state
-	out.Witnesses = make(map[string]string, len(s.state.Witnesses))
-	for name, said := range s.state.Witnesses {
-		out.Witnesses[name] = said
-	}
+	out.Witnesses, out.Clocks = maps.Clone(s.state.Witnesses), maps.Clone(s.state.Clocks)
 	return out
 }
 

@@ -63,6 +63,7 @@ func (s *Sealer) askTime(ctx context.Context, data []byte) (token []byte, at tim
 		return nil, at, "", err
 	}
 	req.Header.Set("Content-Type", "application/timestamp-query")
+	start := s.o.Now()
 	resp, err := s.o.Client.Do(req)
 	if err != nil {
 		return nil, at, "", errors.New("l’autorité ne répond pas")
@@ -79,6 +80,7 @@ func (s *Sealer) askTime(ctx context.Context, data []byte) (token []byte, at tim
 	if t.Nonce == nil || t.Nonce.Cmp(nonce) != 0 {
 		return nil, at, "", errors.New("le jeton répond à une autre demande")
 	}
+	s.compare(Authority, start, t.Time)
 	if off := t.Time.Sub(s.o.Now()); off < -stampAdrift || off > stampAdrift {
 		return nil, at, "", fmt.Errorf("l’horloge de l’autorité est à %s de la nôtre", off.Round(time.Second))
 	}

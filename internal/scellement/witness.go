@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	cosigned "github.com/transparency-dev/formats/note"
 	"github.com/transparency-dev/formats/witness"
 	"golang.org/x/mod/sumdb/note"
 
@@ -99,11 +100,13 @@ func (s *Sealer) ask(ctx context.Context, address string, key note.Verifier, c j
 	if old > c.Size {
 		old = 0
 	}
+	start := s.o.Now()
 	answer, size, err := s.addCheckpoint(ctx, address, old, c)
 	if errors.Is(err, errSize) {
 		if size > c.Size {
 			return nil, fmt.Errorf("le témoin a cosigné un journal plus long (%d entrées, ici %d)", size, c.Size)
 		}
+		start = s.o.Now()
 		answer, _, err = s.addCheckpoint(ctx, address, size, c)
 	}
 	if err != nil {
@@ -112,6 +115,9 @@ func (s *Sealer) ask(ctx context.Context, address string, key note.Verifier, c j
 	n, err := note.Open([]byte(c.Text()+"\n"+string(answer)), note.VerifierList(key))
 	if err != nil || len(n.Sigs) != 1 {
 		return nil, errors.New("la cosignature du témoin ne vérifie pas")
+	}
+	if when, err := cosigned.CoSigV1Timestamp(n.Sigs[0]); err == nil {
+		s.compare(key.Name(), start, when)
 	}
 	line := []byte("— " + n.Sigs[0].Name + " " + n.Sigs[0].Base64 + "\n")
 	if err := s.attest(ctx, c, journal.Cosignature, key.Name(), line); err != nil {

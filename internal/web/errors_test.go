@@ -56,7 +56,7 @@ func TestSentinelsHaveAPage(t *testing.T) {
 // TestTheme: an operator's file is served, a folder is not listed.
 func TestTheme(t *testing.T) {
 	s := newServer(t)
-	s.Static, s.Metrics = ui.FS, NewMetrics(func() float64 { return 0 })
+	s.Static, s.Metrics = ui.FS, NewMetrics(func() []Figure { return nil })
 	s.Theme = fstest.MapFS{"theme.css": {Data: []byte("body{}")}, "img/logo.svg": {Data: []byte("<svg/>")}}
 	mux := http.NewServeMux()
 	for _, rt := range s.publicRoutes() {

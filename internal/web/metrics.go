@@ -18,8 +18,33 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 }
 
-// NewMetrics makes a registry of its own. size tells the journal's entries.
-func NewMetrics(size func() float64) *Metrics {
+// Figure is one number read when it is asked for.
+type Figure struct {
+	Name, Help string
+	Label      string // the name of its one label, or ""
+	Of         string // the label's value
+	Value      float64
+}
+
+// figures reads all its numbers at once, and gives only those that are known.
+type figures func() []Figure
+
+// Describe implements prometheus.Collector: the figures are not known beforehand.
+func (figures) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (read figures) Collect(out chan<- prometheus.Metric) {
+	for _, f := range read() {
+		var names, values []string
+		if f.Label != "" {
+			names, values = []string{f.Label}, []string{f.Of}
+		}
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(f.Name, f.Help, names, nil), prometheus.GaugeValue, f.Value, values...)
+	}
+}
+
+// NewMetrics makes a registry of its own. read gives the figures of the house.
+func NewMetrics(read func() []Figure) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -28,9 +53,7 @@ func NewMetrics(size func() float64) *Metrics {
 			Name: "relais_http_request_seconds", Help: "Time to answer, by route.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}}, []string{"route"}),
 	}
-	journal := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "relais_journal_entries", Help: "Entries in the journal."}, size)
-	m.registry.MustRegister(m.requests, m.seconds, journal,
+	m.registry.MustRegister(m.requests, m.seconds, figures(read),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -85,14 +85,22 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) error {
 	return text(w, http.StatusOK, "ok\n")
 }
 
-// ready says that the database, the journal's head and the keys are there.
+// ready says that the database, the journal's head and the keys are there. Acts go
+// on while the journal is not signed, so that this is a line beside, for people.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Ready(r.Context()); err != nil {
 		s.Log.ErrorContext(r.Context(), "not ready", "error", err)
 		return text(w, http.StatusServiceUnavailable, "not ready\n")
 	}
-	return text(w, http.StatusOK, "ready\n")
+	said := "ready\n"
+	if s.Sealing != nil && s.Sealing() != nil {
+		said += NotSealing
+	}
+	return text(w, http.StatusOK, said)
 }
+
+// NotSealing is the line of /readyz that says that Relais refuses to sign.
+const NotSealing = "not sealing\n"
 
 func text(w http.ResponseWriter, status int, body string) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

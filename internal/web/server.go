@@ -56,6 +56,7 @@ type Server struct {
 	Uses     Uses
 	Missions Missions
 	Ready    func(ctx context.Context) error
+	Sealing  func() error // why the journal is not signed, which keeps nobody from working; nil func: not told
 	Metrics  *Metrics
 	Throttle *Throttle // nil: nobody is made to wait
 	Log      *slog.Logger

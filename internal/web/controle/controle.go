@@ -9,6 +9,7 @@
 // does not verify the journal: `relais journal verify` does, on every entry.
 //
 //	GET  /controle                            the journal, filtered, newest first
+//	GET  /controle/sante                      whether the journal is looked after
 //	GET  /controle/entrees/{index}            one entry, with its canonical bytes
 //	GET  /controle/mandats/{id}               one mandat's entries, oldest first
 //	GET  /controle/agents/{ref}               one agent's entries, newest first
@@ -83,6 +84,7 @@ type Desk struct {
 	Revelations Revelations
 	Cookies     Cookies
 	Seal        Seal
+	Vitals      Vitals
 	Watch       Watch
 	Now         func() time.Time
 }
@@ -91,6 +93,7 @@ type Desk struct {
 func (d *Desk) Routes() []desk.Route {
 	return append(d.watchRoutes(), []desk.Route{
 		{Pattern: "GET /controle", Access: desk.Auditeur, Handle: d.list},
+		{Pattern: "GET /controle/sante", Access: desk.Auditeur, Handle: d.health},
 		{Pattern: "GET /controle/entrees/{index}", Access: desk.Auditeur, Handle: d.entry},
 		{Pattern: "GET /controle/mandats/{id}", Access: desk.Auditeur, Handle: d.timeline},
 		{Pattern: "GET /controle/agents/{ref}", Access: desk.Auditeur, Handle: d.agent},
@@ -111,9 +114,7 @@ type listPage struct {
 	Filtered bool
 	Older    string
 	Newer    string
-	Health   []page.Item
 	Refusal  bool // the journal is not being signed
-	Root     string
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
@@ -125,14 +126,8 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 	if err := d.limit(r.Context(), v, &q); err != nil {
 		return err
 	}
-	head, err := d.Journal.Head(r.Context())
-	if err != nil {
-		return err
-	}
 	p := &listPage{Layout: v.Layout("Journal", home), Form: q.form, Actions: actionOptions(), Outcomes: outcomeOptions(),
-		Filtered: len(q.names) > 0, Root: head.Root.String()}
-	seal := d.Seal.State()
-	p.Health, p.Refusal = health(head, seal, v.Zone()), seal.Refusal != nil
+		Filtered: len(q.names) > 0, Refusal: d.Seal.State().Refusal != nil}
 	p.Wide = true
 	if q.form.Invalid() {
 		p.Invalid = true

@@ -23,6 +23,7 @@ var at = time.Date(2026, 11, 21, 9, 5, 7, 0, time.UTC)
 
 type house struct {
 	seal    scellement.State
+	vitals  journal.Vitals
 	facets  journal.Facets
 	recent  int // identities revealed lately
 	erased  bool
@@ -104,6 +105,8 @@ func (h *house) AidantIDs(context.Context) ([]string, error) { return []string{"
 
 func (h *house) State() scellement.State { return h.seal }
 
+func (h *house) Vitals(context.Context) (journal.Vitals, error) { return h.vitals, nil }
+
 func (h *house) add(t *testing.T, seq int64) {
 	t.Helper()
 	m := mandat.Mandat{ID: "mandat-un"}
@@ -126,13 +129,13 @@ func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	h := &house{number: "346789BCDFGH", cookies: map[string]any{}}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "audit", GivenName: "Aude", UsualName: "Iteuse", Roles: []aidant.Role{aidant.RoleAuditeur}},
 		Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}, Mission: &order, Missions: []mission.Mission{order}, Within: "Tout le journal"}
-	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Facets: h, Agents: h, Revelations: h, Cookies: h, Seal: h, Watch: h,
+	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Facets: h, Agents: h, Revelations: h, Cookies: h, Seal: h, Vitals: h, Watch: h,
 		Now: func() time.Time { return at }}).Routes(), v
 }
 
 func TestList(t *testing.T) {
 	h, routes, v := newDesk(t)
-	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200), "Aucune entrée", "Santé du journal", "0 entrées", "aucun encore")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200), "Aucune entrée", "/controle/sante")
 	if len(h.facts) != 0 {
 		t.Error("a look without criteria was written")
 	}
@@ -208,19 +211,48 @@ func TestTimeline(t *testing.T) {
 	}
 }
 
-// TestHealth: what is sealed is said, and that nothing is signed any more too.
+// TestHealth: the page tells what is known, that what is not known is not, and
+// what is wrong.
 func TestHealth(t *testing.T) {
 	h, routes, v := newDesk(t)
+	read := func() string { return pagecheck.Read(t, routes, v, "GET", "/controle/sante", nil, 200) }
+	pagecheck.MustShow(t, read(), "0 entrées", "aucun encore", "jamais encore", "inconnu", "n’a pas été vérifié récemment", "Entrées sans numéro")
 	h.add(t, 1)
 	h.add(t, 2)
-	h.seal.Progress.Sealed = 1
-	h.seal.Last = journal.Signed{Checkpoint: journal.Checkpoint{Size: 1}, At: at}
-	h.seal.Keys = []string{"relais.example+0000+key"}
+	h.seal.Progress = journal.Progress{Sealed: 1}
+	h.seal.Last = journal.Signed{Checkpoint: journal.Checkpoint{Origin: "relais.example", Size: 1}, At: at}
+	h.seal.Keys = []string{"relais.example+0a1b2c3d+key"}
 	h.seal.Witnesses = map[string]string{"cour": "", "voisin": "404"}
-	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200),
-		"relais.example+0000+key", "cour : d’accord", "voisin : sans réponse valable", "/journal/checkpoint")
+	h.seal.Clocks = map[string]scellement.Clock{"cour": {Ahead: time.Second / 5, Give: time.Second}, scellement.Authority: {Ahead: -7 * time.Second, Give: time.Second / 2}}
+	h.vitals = journal.Vitals{Verified: journal.Record{Index: 7, Action: journal.JournalVerify, At: at, Outcome: journal.OK, Details: map[string]string{"taille": "7", "duree_ms": "1234"}},
+		Replayed: journal.Record{Index: 8, Action: journal.JournalReplay, At: at, Outcome: journal.OK, Details: map[string]string{"mandats": "3"}},
+		Beat:     journal.Record{Index: 9, Action: journal.Heartbeat, At: at, Outcome: journal.OK}}
+	body := read()
+	pagecheck.MustShow(t, body, "relais.example", "0a1b2c3d", "la première", "Témoin cour", "d’accord", "sans réponse valable", "/journal/checkpoint",
+		"7 entrées intactes, en 1,2 s", "/controle/entrees/7", "3 mandats", "Dernière pulsation", "aucun, à 1,0 s près", "en retard de 7,0 s", "Les horloges ne s’accordent pas")
+	pagecheck.MustHide(t, body, "n’a pas été vérifié récemment", "jamais encore", "NE TIENT PAS", "inconnu")
 	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/entrees/0", nil, 200), "Scellée", "clé du journal")
 	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/entrees/1", nil, 200), "Enregistrée", "pas encore sous un point")
+	for text, change := range map[string]func(){
+		"n’est plus signé":               func() { h.seal.Refusal = errors.New("the database is behind") },
+		"Le journal ne tient pas":        func() { h.vitals.Verified.Outcome = journal.Failed },
+		"n’est pas dans l’état":          func() { h.vitals.Replayed.Outcome = journal.Failed },
+		"ne sont pas scellées":           func() { h.seal.Last.At = at.Add(-time.Hour) },
+		"attendent leur numéro":          func() { h.vitals.Waiting, h.vitals.WaitedFor = 3, 2*time.Minute },
+		"n’a pas écrit qu’il fonctionne": func() { h.vitals.Beat.At = at.Add(-time.Hour) },
+		"n’a pas été vérifié récemment":  func() { h.vitals.Verified.At = at.AddDate(0, 0, -3) },
+		"Les recherches sont en retard":  func() { h.vitals.Behind = 5000 },
+		"des entrées ont été perdues":    func() { h.seal.Last.Origin = "relais.example/epoque-2" },
+		"NE TIENT PAS":                   func() { h.vitals.Verified.Outcome = journal.Failed },
+	} {
+		seal, vitals := h.seal, h.vitals
+		change()
+		pagecheck.MustShow(t, read(), text)
+		h.seal, h.vitals = seal, vitals
+	}
 	h.seal.Refusal = errors.New("the database is behind")
 	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200), "n’est plus signé")
+	if len(h.facts) != 2 { // the two entries opened
+		t.Errorf("looking at the journal's health left %d entries", len(h.facts)-2)
+	}
 }
