@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -64,26 +65,35 @@ func serveApart(t *testing.T, engine string, environ ...string) *served {
 }
 
 // load sends logins from many clients until the server has gone. late tells that
-// an answer to what is sent from now on is a fault.
+// an answer to what is sent from now on is a fault. Each client often moves to
+// another address of this machine: one address is made to wait after a while.
 func (s *served) load(clients int, late func() bool) {
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients,
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // our own certificate of a minute ago
-	for range clients {
+	for c := range clients {
 		s.clients.Go(func() {
-			for {
-				select {
-				case <-s.stop:
-					return
-				default:
+			for n := 0; ; n++ {
+				client := clientAt(net.IPv4(127, 1+byte(c), 1+byte(n>>8), byte(n)))
+				for range 100 {
+					select {
+					case <-s.stop:
+						return
+					default:
+					}
+					tooLate := late()
+					status := s.login(client)
+					if s.count(tooLate, status); status == "" {
+						time.Sleep(10 * time.Millisecond)
+					}
 				}
-				tooLate := late()
-				status := s.login(client)
-				if s.count(tooLate, status); status == "" {
-					time.Sleep(10 * time.Millisecond)
-				}
+				client.CloseIdleConnections()
 			}
 		})
 	}
+}
+
+func clientAt(from net.IP) *http.Client {
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: from}}
+	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dialer.DialContext,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // our own certificate of a minute ago
 }
 
 // login returns the status.
