@@ -7,8 +7,9 @@ import (
 	"relais/internal/signal"
 )
 
-// Signals lists signals, newest first.
-func (s *Store) Signals(ctx context.Context, f signal.Filter) ([]signal.Found, error) {
+// signalsQuery builds the statement of a filter: one index serves each way of
+// asking, read backwards in the order of the page.
+func signalsQuery(f signal.Filter) (query, []any) {
 	where, args := []string{"idx >= 0"}, []any{}
 	add := func(condition string, values ...any) {
 		where, args = append(where, condition), append(args, values...)
@@ -36,7 +37,13 @@ func (s *Store) Signals(ctx context.Context, f signal.Filter) ([]signal.Found, e
 			f.After.Index, string(f.After.Rule), f.After.Index, string(f.After.Rule))
 	}
 	q := "SELECT " + plain(signalRow{}) + " FROM signal WHERE " + strings.Join(where, " AND ") + " ORDER BY at DESC, idx DESC, rule DESC LIMIT ?"
-	rows, err := many[signalRow](ctx, s, query(q), append(args, page(f.Limit))...)
+	return query(q), append(args, page(f.Limit))
+}
+
+// Signals lists signals, newest first.
+func (s *Store) Signals(ctx context.Context, f signal.Filter) ([]signal.Found, error) {
+	q, args := signalsQuery(f)
+	rows, err := many[signalRow](ctx, s, q, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,31 @@ func TestActivity(t *testing.T) {
 	}
 }
 
+// TestWatchWithinTheMission: both pages ask for the mission's scope and offer its
+// structures only.
+func TestWatchWithinTheMission(t *testing.T) {
+	h, routes, v := newDesk(t)
+	bounded := order
+	bounded.Scope = journal.Scope{Departement: "974"}
+	v.Mission = &bounded
+	for _, path := range []string{"/controle/signaux", "/controle/activite"} {
+		body := pagecheck.Read(t, routes, v, "GET", path, nil, 200)
+		pagecheck.MustShow(t, body, "Mairie")
+		pagecheck.MustHide(t, body, "CCAS")
+		pagecheck.Read(t, routes, v, "GET", path+"?structure=ccas", nil, http.StatusUnprocessableEntity)
+	}
+	if h.watched.Scope != bounded.Scope || h.period.Scope != bounded.Scope {
+		t.Errorf("asked within %+v and %+v", h.watched.Scope, h.period.Scope)
+	}
+	v.Mission = nil
+	h.watched, h.period = signal.Filter{}, signal.Period{}
+	pagecheck.Read(t, routes, v, "GET", "/controle/signaux", nil, 200)
+	pagecheck.Read(t, routes, v, "GET", "/controle/activite", nil, 200)
+	if everything := (journal.Scope{}); h.watched.Scope == everything || h.period.Scope == everything {
+		t.Error("without a mission everything is asked for")
+	}
+}
+
 // TestManyActions: what is rare is drawn together.
 func TestManyActions(t *testing.T) {
 	h, routes, v := newDesk(t)
