@@ -188,6 +188,9 @@ func wordEntry(e journal.Record, names map[string]string, zone *time.Location) e
 	default:
 		out.Qui = "Relais"
 	}
+	if e.Action == journal.MissionReveal {
+		out.Qui = "un auditeur, dans le cadre d’une mission"
+	}
 	var titles []string
 	for code := range strings.SplitSeq(e.Details["domaine"]+","+e.Details["domaines"], ",") {
 		if code != "" {

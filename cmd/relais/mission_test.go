@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -184,6 +186,13 @@ func (w *world) breakGlass(thomas *visitor.Visitor, ccas given) {
 	if err != nil || entries[len(entries)-1].Action != journal.MissionReveal {
 		w.t.Errorf("the mandat's stream ends with %+v %v", entries[len(entries)-1], err)
 	}
+	file := filepath.Join(w.t.TempDir(), "donnees")
+	if code, out := w.verb("usager", "export", ccas.number, "--out", file); code != 0 {
+		w.t.Errorf("export: %d %s", code, out)
+	}
+	if page, err := os.ReadFile(filepath.Join(file, "usager.html")); err != nil || !strings.Contains(string(page), "un auditeur, dans le cadre d’une mission") {
+		w.t.Errorf("the usager is not told: %v", err)
+	}
 	for _, line := range []string{"Perrin", "Deux signatures"} {
 		if strings.Contains(w.logs.String(), line) {
 			w.t.Errorf("the log says %s", line)
@@ -215,6 +224,15 @@ func (w *world) closing(sophie, thomas *visitor.Visitor) {
 	id := w.missionOf("thomas").ID
 	sophie.Open(w.relais+"/administration/missions/"+id).Choose("motif", "retiree").Submit("/terminer").MustSee("Terminée")
 	thomas.Open(w.relais + "/controle").MustStatus(http.StatusForbidden).MustSee("pas de mission en cours")
+
+	short := mission.Mission{ID: mission.NewID(), AuditeurID: w.idOf("thomas"), Purpose: "Contrôle d’une seconde, pour voir.", Reference: "OM court",
+		Salt: mission.NewSalt(), From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Second)}
+	if _, err := w.d.store.OpenMission(context.Background(), short, operator()); err != nil {
+		w.t.Fatal(err)
+	}
+	thomas.Open(w.relais + "/controle").MustStatus(http.StatusOK)
+	time.Sleep(time.Until(short.To))
+	thomas.Open(w.relais + "/controle").MustStatus(http.StatusForbidden)
 }
 
 // TestSeveralMissions: an auditeur with two chooses, and what they read is the

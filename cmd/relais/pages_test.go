@@ -233,14 +233,7 @@ func (a *album) reviewing(g given) {
 	for _, path := range []string{"/controle/signaux", "/controle/signaux?regle=lecture_rapide", "/controle/activite"} {
 		v.Open(w.relais + path)
 	}
-	label := v.Match(`acteur=(A-[0-9A-Z]{7})`)
-	v.Open(w.relais + "/controle/agents/" + label)
-	v.Open(w.relais + "/controle/mandats/" + g.id).Click("reveler")
-	v.Submit("/reveler").MustStatus(http.StatusUnprocessableEntity)
-	v.Open(w.relais + "/controle/mandats/" + g.id).Click("reveler")
-	v.Choose("identite", "usager").Fill("motif", "Signature plus rapide que la lecture.").Choose("confirmer", "oui").Submit("/reveler")
-	v.MustBeAt("/controle/revelation").MustSee("Perrin")
-	v.Open(w.relais + "/controle/mission")
+	a.revealing(v, g)
 	claire := a.agent("claire")
 	for _, agent := range []string{"julien", "claire", "paul", "monique"} {
 		claire.Open(w.relais + "/structure/agents/" + w.idOf(agent))
@@ -257,6 +250,19 @@ func (a *album) reviewing(g given) {
 	nadia.Open(w.relais + "/compte").Click("fermer-les-autres")
 	nadia.Open(w.relais + "/compte").Click("quitter")
 	nadia.Open(w.relais + "/mandats")
+}
+
+// revealing follows one agent and has identities shown.
+func (a *album) revealing(v *visitor.Visitor, g given) {
+	w := a.w
+	v.Open(w.relais + "/controle/agents/" + w.missionOf("thomas").Label(w.idOf("nadia"))).MustStatus(http.StatusOK)
+	v.Open(w.relais + "/controle/mandats/" + g.id).Click("reveler")
+	v.Submit("/reveler").MustStatus(http.StatusUnprocessableEntity)
+	v.Open(w.relais + "/controle/mandats/" + g.id).Click("reveler")
+	v.Choose("identite", "usager").Fill("motif", "Signature plus rapide que la lecture.").Choose("confirmer", "oui").Submit("/reveler")
+	v.MustBeAt("/controle/revelation").MustSee("Perrin")
+	v.Open(w.relais + "/controle/revelation").MustStatus(http.StatusNotFound)
+	v.Open(w.relais + "/controle/mission")
 }
 
 // derive brings what the journal is watched by up to date, as the house does each

@@ -183,7 +183,7 @@ func history(v desk.Visit, entries []journal.Record, agents []aidant.Aidant) pag
 		}
 		t.Rows = append(t.Rows, []page.Cell{
 			{Text: "n° " + strconv.FormatInt(e.StreamSeq, 10), Number: true},
-			{Text: page.DateTime(e.At.In(v.Zone()))}, {Text: what}, {Text: who(e.Actor, agents)}, issue,
+			{Text: page.DateTime(e.At.In(v.Zone()))}, {Text: what}, {Text: who(e, agents)}, issue,
 		})
 	}
 	return t
@@ -198,7 +198,11 @@ func titles(codes string) string {
 	return strings.Join(all, " ; ")
 }
 
-func who(a journal.Actor, agents []aidant.Aidant) string {
+func who(e journal.Record, agents []aidant.Aidant) string {
+	a := e.Actor
+	if e.Action == journal.MissionReveal {
+		return "Un auditeur, dans le cadre d’une mission"
+	}
 	switch a.Type {
 	case journal.ActorAidant:
 		return redaction.Name(agents, a.Ref)
