@@ -114,7 +114,12 @@ func TestEveryMutationIsWritten(t *testing.T) {
 	nadia.Submit("/acceptation")
 	h := w.rawHub()
 	post(nadia, "/agir/"+h.request(nadia)+"/refuser", nil)
-	h.userinfo(h.access(h.code(nadia, next, "logement")))
+	access := h.access(h.code(nadia, next, "logement"))
+	h.userinfo(access)
+	post(nil, "/revoke", map[string][]string{"token": {access}, "client_id": {w.d.conf.HubAtRelais.ID}, "client_secret": {w.d.conf.HubAtRelais.Secret}})
+	for _, path := range []string{"/par", "/introspect"} { // what they change is no state; that somebody failed to prove who they are is written
+		w.postForm(nil, path, map[string][]string{"client_id": {w.d.conf.HubAtRelais.ID}, "client_secret": {"faux"}})
+	}
 	post(nadia, "/demarche/terminer", nil)
 	w.revoke(nadia, next, "")
 	last := w.give(nadia, "nadia", "perrin", logement())

@@ -92,7 +92,7 @@ func demoConfig(cfg config.Config, conf sandbox.Config) config.Config {
 		}
 		return set
 	}
-	cfg.Clients = []config.Client{{
+	cfg.Clients = append([]config.Client{{
 		ClientID: conf.HubAtRelais.ID, ClientSecret: config.Secret(conf.HubAtRelais.Secret), ClientName: "FranceConnect fictif",
 		RedirectURIs:           []string{conf.HubURL + "/api/v2/oidc-callback"},
 		PostLogoutRedirectURIs: []string{conf.HubURL + "/api/v2/client/logout-callback"},
@@ -100,7 +100,7 @@ func demoConfig(cfg config.Config, conf sandbox.Config) config.Config {
 		Scope: "openid profile email birth", TokenEndpointAuthMethod: config.AuthPost,
 		IDTokenSignedResponseAlg: alg(conf.IDTokenAlg, "ES256"), UserinfoSignedResponseAlg: alg(conf.UserinfoAlg, "ES256"),
 		SubjectType: "pairwise", Profile: config.ProfileFranceConnect, PKCE: config.PKCEOptional, Act: true,
-	}}
+	}}, cfg.Clients...)
 	return cfg
 }
 

@@ -6,6 +6,7 @@ import "encoding/json"
 const (
 	ProfileFranceConnect = "franceconnect"
 	ProfileStandard      = "standard"
+	ProfileStrict        = "strict"
 	PKCERequired         = "required"
 	PKCEOptional         = "optional"
 	NonceRequired        = "required"
@@ -42,7 +43,8 @@ type Client struct {
 	JWKSURI                      string          `json:"jwks_uri,omitempty"`
 	SubjectType                  string          `json:"subject_type,omitempty"` // always pairwise
 	Contacts                     []string        `json:"contacts,omitempty"`
-	// Profile is ProfileFranceConnect (the hub's exact habits) or ProfileStandard.
+	// Profile is ProfileFranceConnect (the hub's exact habits), ProfileStandard, or
+	// ProfileStrict (the rules of the FAPI 2.0 Security Profile).
 	Profile string `json:"relais_profile"`
 	// PKCE is PKCERequired or PKCEOptional; FranceConnect sends none.
 	PKCE string `json:"relais_pkce,omitempty"`
@@ -51,6 +53,9 @@ type Client struct {
 	Nonce string `json:"relais_nonce,omitempty"`
 	// Act tells the client, in the act claim (RFC 8693 §4.1), that an aidant acts.
 	Act bool `json:"relais_act,omitempty"`
+	// Introspection lists the clients whose tokens this one may introspect, as
+	// their resource server (RFC 7662).
+	Introspection []string `json:"relais_introspection,omitempty"`
 }
 
 // withDefaults fills what the specifications leave to a default.

@@ -53,6 +53,13 @@ func (s *source) clients() []Client {
 		seen[client.ClientID] = true
 		s.checkClient(name, list[i])
 	}
+	for _, client := range list {
+		for _, id := range client.Introspection {
+			if !seen[id] {
+				s.refuse(varClients, fmt.Sprintf("client %q : relais_introspection nomme un client qui n'est pas déclaré", client.ClientID), "corrigez le client_id, ou retirez-le")
+			}
+		}
+	}
 	return list
 }
 
@@ -188,8 +195,12 @@ func (s *source) checkRedirects(c Client, refuse func(text, do string)) {
 }
 
 func checkProfile(c Client, refuse func(text, do string)) {
-	if c.Profile != ProfileFranceConnect && c.Profile != ProfileStandard {
-		refuse("relais_profile absent ou inconnu", "écrivez franceconnect pour FranceConnect, standard pour tout autre client")
+	if !slices.Contains([]string{ProfileFranceConnect, ProfileStandard, ProfileStrict}, c.Profile) {
+		refuse("relais_profile absent ou inconnu", "écrivez franceconnect pour FranceConnect, standard ou strict pour tout autre client")
+	}
+	if c.Profile == ProfileStrict && (c.TokenEndpointAuthMethod != AuthPrivateKey || c.PKCE != PKCERequired ||
+		c.IDTokenSignedResponseAlg != "ES256" || (c.UserinfoSignedResponseAlg != "" && c.UserinfoSignedResponseAlg != "ES256")) {
+		refuse("relais_profile vaut strict, sans private_key_jwt, PKCE ou ES256", "écrivez private_key_jwt, ES256 et relais_pkce required, ou prenez le profil standard")
 	}
 	if c.PKCE != PKCERequired && c.PKCE != PKCEOptional {
 		refuse("relais_pkce inconnu", "écrivez required ou optional")

@@ -91,6 +91,8 @@ func TestClientsRefused(t *testing.T) {
 		{"double blank", change("scope", `"openid  profile"`), "mal formé"},
 		{"public", change("subject_type", `"public"`), "pairwise"},
 		{"contact", change("contacts", `["personne"]`), "contacts"},
+		{"strict without keys", change("relais_profile", `"strict"`), "private_key_jwt"},
+		{"introspection", change("relais_introspection", `["nobody"]`), "relais_introspection"},
 		{"no profile", change("relais_profile", ""), "relais_profile"},
 		{"pkce", change("relais_pkce", `"no"`), "relais_pkce"},
 		{"nonce", change("relais_nonce", `"no"`), "relais_nonce"},

@@ -125,7 +125,16 @@ func (l Login) Redeem(t Token, at time.Time) (Login, journal.Fact, error) {
 // Show hands the identity to the client, unless the login, the use or its mandat
 // ended. m is the mandat of the login as it stands now.
 func (l Login) Show(m mandat.Mandat, at time.Time) (journal.Fact, error) {
-	fact := l.fact(l.client(), journal.DelegationShow)
+	return l.stands(l.fact(l.client(), journal.DelegationShow), m, at)
+}
+
+// Inspect tells a resource server that the token still stands, by the same
+// decision as Show and without handing anything over.
+func (l Login) Inspect(by journal.Actor, m mandat.Mandat, at time.Time) (journal.Fact, error) {
+	return l.stands(l.fact(by, journal.DelegationInspect), m, at)
+}
+
+func (l Login) stands(fact journal.Fact, m mandat.Mandat, at time.Time) (journal.Fact, error) {
 	switch {
 	case l.interrupted() != "":
 		return fact.Denied(l.interrupted()), ErrRevoked

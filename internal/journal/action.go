@@ -17,47 +17,48 @@ const (
 
 // Every action that Relais records.
 const (
-	MandatDraft     Action = "mandat.draft"
-	MandatCompose   Action = "mandat.compose"
-	MandatEntrust   Action = "mandat.entrust"
-	MandatIdentify  Action = "mandat.identify"
-	MandatConfirm   Action = "mandat.confirm"
-	MandatGive      Action = "mandat.give"
-	MandatDecline   Action = "mandat.decline"
-	MandatTakeBack  Action = "mandat.takeback"
-	MandatSign      Action = "mandat.sign"
-	MandatAbandon   Action = "mandat.abandon"
-	MandatRevoke    Action = "mandat.revoke"
-	MandatRenounce  Action = "mandat.renounce"
-	MandatReplace   Action = "mandat.replace"
-	MandatExpire    Action = "mandat.expire"
-	MandatSuspend   Action = "mandat.suspend"
-	MandatView      Action = "mandat.view"
-	MandatPrint     Action = "mandat.print"
-	MandatSearch    Action = "mandat.search"
-	DelegationAsk   Action = "delegation.ask"
-	DelegationUse   Action = "delegation.use"
-	DelegationToken Action = "delegation.token"
-	DelegationShow  Action = "delegation.userinfo"
-	DelegationEnd   Action = "delegation.end"
-	DelegationDeny  Action = "delegation.deny"
-	DelegationStop  Action = "delegation.revoke"
-	SessionOpen     Action = "session.open"
-	SessionRefuse   Action = "session.refuse"
-	SessionClose    Action = "session.close"
-	SessionRevoke   Action = "session.revoke"
-	AccessRefuse    Action = "access.refuse"
-	AccessThrottle  Action = "access.throttle"
-	AidantAdmit     Action = "aidant.admit"
-	AidantSuspend   Action = "aidant.suspend"
-	AidantReinstate Action = "aidant.reinstate"
-	StructureAdmit  Action = "organisation.admit"
-	KeysSeen        Action = "cles.seen"
-	JournalSearch   Action = "journal.search"
-	JournalView     Action = "journal.view"
-	JournalExport   Action = "journal.export"
-	JournalEpoch    Action = "journal.epoch"
-	JournalRotate   Action = "journal.rotate"
+	MandatDraft       Action = "mandat.draft"
+	MandatCompose     Action = "mandat.compose"
+	MandatEntrust     Action = "mandat.entrust"
+	MandatIdentify    Action = "mandat.identify"
+	MandatConfirm     Action = "mandat.confirm"
+	MandatGive        Action = "mandat.give"
+	MandatDecline     Action = "mandat.decline"
+	MandatTakeBack    Action = "mandat.takeback"
+	MandatSign        Action = "mandat.sign"
+	MandatAbandon     Action = "mandat.abandon"
+	MandatRevoke      Action = "mandat.revoke"
+	MandatRenounce    Action = "mandat.renounce"
+	MandatReplace     Action = "mandat.replace"
+	MandatExpire      Action = "mandat.expire"
+	MandatSuspend     Action = "mandat.suspend"
+	MandatView        Action = "mandat.view"
+	MandatPrint       Action = "mandat.print"
+	MandatSearch      Action = "mandat.search"
+	DelegationAsk     Action = "delegation.ask"
+	DelegationUse     Action = "delegation.use"
+	DelegationToken   Action = "delegation.token"
+	DelegationShow    Action = "delegation.userinfo"
+	DelegationInspect Action = "delegation.introspect"
+	DelegationEnd     Action = "delegation.end"
+	DelegationDeny    Action = "delegation.deny"
+	DelegationStop    Action = "delegation.revoke"
+	SessionOpen       Action = "session.open"
+	SessionRefuse     Action = "session.refuse"
+	SessionClose      Action = "session.close"
+	SessionRevoke     Action = "session.revoke"
+	AccessRefuse      Action = "access.refuse"
+	AccessThrottle    Action = "access.throttle"
+	AidantAdmit       Action = "aidant.admit"
+	AidantSuspend     Action = "aidant.suspend"
+	AidantReinstate   Action = "aidant.reinstate"
+	StructureAdmit    Action = "organisation.admit"
+	KeysSeen          Action = "cles.seen"
+	JournalSearch     Action = "journal.search"
+	JournalView       Action = "journal.view"
+	JournalExport     Action = "journal.export"
+	JournalEpoch      Action = "journal.epoch"
+	JournalRotate     Action = "journal.rotate"
 )
 
 // What erases, freezes, prunes and watches (docs/effacement.md).
@@ -99,44 +100,45 @@ type label struct {
 }
 
 var labels = map[Action]label{
-	MandatDraft:     {"Brouillon de mandat commencé", Evidence},
-	MandatCompose:   {"Texte du mandat fixé", Evidence},
-	MandatEntrust:   {"Écran confié à l’usager", Evidence},
-	MandatIdentify:  {"Usager identifié par FranceConnect", Evidence},
-	MandatConfirm:   {"Identité confirmée par l’usager", Evidence},
-	MandatGive:      {"« Je donne mandat »", Evidence},
-	MandatDecline:   {"« Je préfère réfléchir »", Evidence},
-	MandatTakeBack:  {"Écran repris par l’aidant", Evidence},
-	MandatSign:      {"Mandat accepté et signé", Evidence},
-	MandatAbandon:   {"Brouillon sans suite", Evidence},
-	MandatRevoke:    {"Révocation par l’usager", Evidence},
-	MandatRenounce:  {"Renonciation de la structure", Evidence},
-	MandatReplace:   {"Remplacement par un nouveau mandat", Evidence},
-	MandatExpire:    {"Échéance", Evidence},
-	MandatSuspend:   {"Suspension", Evidence},
-	MandatView:      {"Mandat consulté", Access},
-	MandatPrint:     {"Mandat imprimé", Access},
-	MandatSearch:    {"Recherche d’un usager", Access},
-	DelegationAsk:   {"Demande de connexion reçue", Access},
-	DelegationUse:   {"Mandat utilisé", Evidence},
-	DelegationToken: {"Jeton remis au service", Evidence},
-	DelegationShow:  {"Identité transmise au service", Evidence},
-	DelegationEnd:   {"Démarche terminée", Evidence},
-	DelegationDeny:  {"Utilisation refusée", Evidence},
-	DelegationStop:  {"Connexion déléguée interrompue", Evidence},
-	SessionOpen:     {"Connexion d’un agent", Access},
-	SessionRefuse:   {"Connexion refusée", Access},
-	SessionClose:    {"Déconnexion", Access},
-	SessionRevoke:   {"Session révoquée", Access},
-	AccessRefuse:    {"Accès refusé", Access},
-	AccessThrottle:  {"Trop de refus : attente imposée", Access},
-	AidantAdmit:     {"Agent habilité", Evidence},
-	AidantSuspend:   {"Agent suspendu", Evidence},
-	AidantReinstate: {"Agent rétabli", Evidence},
-	StructureAdmit:  {"Structure habilitée", Evidence},
-	KeysSeen:        {"Clés du fournisseur d’identité constatées", Evidence},
-	JournalSearch:   {"Recherche dans le journal", Access},
-	JournalView:     {"Entrée du journal consultée", Access},
+	MandatDraft:       {"Brouillon de mandat commencé", Evidence},
+	MandatCompose:     {"Texte du mandat fixé", Evidence},
+	MandatEntrust:     {"Écran confié à l’usager", Evidence},
+	MandatIdentify:    {"Usager identifié par FranceConnect", Evidence},
+	MandatConfirm:     {"Identité confirmée par l’usager", Evidence},
+	MandatGive:        {"« Je donne mandat »", Evidence},
+	MandatDecline:     {"« Je préfère réfléchir »", Evidence},
+	MandatTakeBack:    {"Écran repris par l’aidant", Evidence},
+	MandatSign:        {"Mandat accepté et signé", Evidence},
+	MandatAbandon:     {"Brouillon sans suite", Evidence},
+	MandatRevoke:      {"Révocation par l’usager", Evidence},
+	MandatRenounce:    {"Renonciation de la structure", Evidence},
+	MandatReplace:     {"Remplacement par un nouveau mandat", Evidence},
+	MandatExpire:      {"Échéance", Evidence},
+	MandatSuspend:     {"Suspension", Evidence},
+	MandatView:        {"Mandat consulté", Access},
+	MandatPrint:       {"Mandat imprimé", Access},
+	MandatSearch:      {"Recherche d’un usager", Access},
+	DelegationAsk:     {"Demande de connexion reçue", Access},
+	DelegationUse:     {"Mandat utilisé", Evidence},
+	DelegationToken:   {"Jeton remis au service", Evidence},
+	DelegationShow:    {"Identité transmise au service", Evidence},
+	DelegationInspect: {"Jeton vérifié par un service", Evidence},
+	DelegationEnd:     {"Démarche terminée", Evidence},
+	DelegationDeny:    {"Utilisation refusée", Evidence},
+	DelegationStop:    {"Connexion déléguée interrompue", Evidence},
+	SessionOpen:       {"Connexion d’un agent", Access},
+	SessionRefuse:     {"Connexion refusée", Access},
+	SessionClose:      {"Déconnexion", Access},
+	SessionRevoke:     {"Session révoquée", Access},
+	AccessRefuse:      {"Accès refusé", Access},
+	AccessThrottle:    {"Trop de refus : attente imposée", Access},
+	AidantAdmit:       {"Agent habilité", Evidence},
+	AidantSuspend:     {"Agent suspendu", Evidence},
+	AidantReinstate:   {"Agent rétabli", Evidence},
+	StructureAdmit:    {"Structure habilitée", Evidence},
+	KeysSeen:          {"Clés du fournisseur d’identité constatées", Evidence},
+	JournalSearch:     {"Recherche dans le journal", Access},
+	JournalView:       {"Entrée du journal consultée", Access},
 
 	MandatDispute: {"Litige ouvert, suppression gelée", Evidence},
 	MandatLift:    {"Litige clos", Evidence},

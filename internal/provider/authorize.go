@@ -26,19 +26,37 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		p.badRequest(w, r, "Le service qui vous envoie n’est pas connu de Relais.")
 		return
 	}
+	if r.Method == http.MethodPost && v.Has("request_uri") && !c.franceConnect() && len(v.Encode()) <= maxAddress {
+		http.Redirect(w, r, "/authorize?"+v.Encode(), http.StatusSeeOther) // before the request is spent
+		return
+	}
+	named := v.Has("request_uri")
+	if v, err = p.pushed(r, c, v); err != nil {
+		p.badRequest(w, r, "La demande du service a déjà servi, ou a expiré.")
+		return
+	}
+	p.judge(w, r, c, v, named && !v.Has("request_uri"))
+}
+
+// judge checks a request of a known client, pushed or brought by the browser.
+func (p *Provider) judge(w http.ResponseWriter, r *http.Request, c *registered, v url.Values, pushed bool) {
 	back := once(v, "redirect_uri")
 	if !contains(c.RedirectURIs, back) {
 		p.badRequest(w, r, "L’adresse de retour du service n’est pas celle qui est enregistrée.")
 		return
 	}
-	for _, rule := range checks() {
+	rules := checks()
+	if c.strict() && !pushed {
+		rules = []check{func(*registered, url.Values) *oauthError { return invalid("the request must be pushed") }}
+	}
+	for _, rule := range rules {
 		if fail := rule(c, v); fail != nil {
 			p.opts.Log.InfoContext(r.Context(), "provider: request refused", "client", c.ID, "error", fail.code)
 			http.Redirect(w, r, p.errorTarget(back, once(v, "state"), fail.code, fail.description), http.StatusSeeOther)
 			return
 		}
 	}
-	if r.Method == http.MethodPost && p.opts.Reuse != nil && !c.franceConnect() {
+	if r.Method == http.MethodPost && p.opts.Reuse != nil && !c.franceConnect() && !pushed {
 		if query := v.Encode(); len(query) <= maxAddress {
 			// Now the browser's own cookies come along, which a form of another site left behind.
 			http.Redirect(w, r, "/authorize?"+query, http.StatusSeeOther)
@@ -65,6 +83,9 @@ func (p *Provider) begin(w http.ResponseWriter, r *http.Request, c *registered, 
 	pend := pending{StartedAt: p.opts.Now().Unix(), Session: u.session, client: c}
 	sub, known := p.wanted(c, v)
 	pend.Sub = sub
+	if !c.franceConnect() {
+		pend.JKT = v.Get("dpop_jkt")
+	}
 	if known && p.opts.Reuse != nil && silent(c, v) {
 		if target := p.again(r, pend, v); target != "" {
 			http.Redirect(w, r, target, http.StatusSeeOther)

@@ -137,6 +137,7 @@ func (p *Provider) outside(ctx context.Context, pend pending, c Choice) error {
 
 func (p *Provider) chosen(pend pending, c Choice, at time.Time) *protocol {
 	t := told{AuthTime: at.Unix(), RepScope: []string{p.repScope(perimeter(pend.Session), c.Domaine)}}
+	t.JKT = pend.JKT
 	if pend.client.Act {
 		t.Act = p.act(pend.client, c)
 	}

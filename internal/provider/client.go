@@ -15,6 +15,9 @@ import (
 const (
 	ProfileFranceConnect = "franceconnect" // the hub's exact habits: nonce and state required, all claims, 60 s tokens
 	ProfileStandard      = "standard"
+	// ProfileStrict is the standard profile under the rules of the FAPI 2.0
+	// Security Profile: pushed requests, private_key_jwt, PKCE, DPoP.
+	ProfileStrict = "strict"
 )
 
 // Client is one registered relying party. Fields left empty mean "none": the
@@ -44,7 +47,8 @@ type Client struct {
 	// NonceRequired refuses a request without nonce; the FranceConnect profile
 	// always does.
 	NonceRequired bool
-	Act           bool // may know that an aidant acts (RFC 8693 §4.1)
+	Reads         []string // clients whose tokens it may introspect, as their resource server
+	Act           bool     // may know that an aidant acts (RFC 8693 §4.1)
 }
 
 // String is the identifier only, so that no %v prints a secret.
@@ -61,6 +65,8 @@ func (c *Client) sector() string {
 }
 
 func (c *Client) franceConnect() bool { return c.Profile == ProfileFranceConnect }
+
+func (c *Client) strict() bool { return c.Profile == ProfileStrict }
 
 func (c *Client) needsSecret() bool {
 	return strings.HasPrefix(c.AuthMethod, "client_secret_") || c.IDTokenAlg == "HS256" || c.UserinfoAlg == "HS256"
@@ -98,10 +104,13 @@ func (c *Client) check() error {
 		return bad("userinfo_encrypted_response_enc sans signature ou inconnu")
 	case c.needsKeys() && len(c.JWKS) == 0 && c.JWKSURI == "":
 		return bad("jwks et jwks_uri absents")
-	case c.Profile != ProfileFranceConnect && c.Profile != ProfileStandard:
+	case !slices.Contains([]string{ProfileFranceConnect, ProfileStandard, ProfileStrict}, c.Profile):
 		return bad("profil")
 	case !slices.Contains(c.Scopes, "openid"):
 		return bad("scope sans openid")
+	}
+	if c.strict() && c.strictClient() != "" {
+		return bad(c.strictClient())
 	}
 	return nil
 }
@@ -164,18 +173,21 @@ func (c *Client) usable(set goidc.JSONWebKeySet) *goidc.JSONWebKeySet {
 			}
 		}
 		if k.Algorithm == "" {
-			k.Algorithm = signingAlg(k)
+			k.Algorithm = c.signingAlg(k)
 		}
 		out.Keys = append(out.Keys, k)
 	}
 	return out
 }
 
-func signingAlg(k jose.JSONWebKey) string {
-	for _, alg := range []jose.SignatureAlgorithm{jose.ES256, jose.RS256} {
-		if fits(k, alg) {
-			return string(alg)
-		}
+func (c *Client) signingAlg(k jose.JSONWebKey) string {
+	switch {
+	case fits(k, jose.ES256):
+		return string(jose.ES256)
+	case fits(k, jose.RS256) && c.strict():
+		return string(jose.PS256)
+	case fits(k, jose.RS256):
+		return string(jose.RS256)
 	}
 	return ""
 }

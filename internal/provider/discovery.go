@@ -43,6 +43,14 @@ func (p *Provider) metadata() map[string]any {
 		"id_token_signing_alg_values_supported":          p.inUse(func(c *registered) string { return c.IDTokenAlg }, "RS256", "ES256"),
 		"userinfo_signing_alg_values_supported":          p.inUse(func(c *registered) string { return c.UserinfoAlg }, "RS256", "ES256"),
 		"token_endpoint_auth_methods_supported":          p.inUse(func(c *registered) string { return c.AuthMethod }),
+		"pushed_authorization_request_endpoint":          issuer + "/par",
+		"revocation_endpoint":                            issuer + "/revoke",
+		"revocation_endpoint_auth_methods_supported":     p.inUse(func(c *registered) string { return c.AuthMethod }),
+		"dpop_signing_alg_values_supported":              []string{"ES256", "PS256"},
+	}
+	if slices.ContainsFunc(p.opts.Clients, func(c Client) bool { return len(c.Reads) > 0 }) {
+		doc["introspection_endpoint"] = issuer + "/introspect"
+		doc["introspection_endpoint_auth_methods_supported"] = doc["token_endpoint_auth_methods_supported"]
 	}
 	for name, of := range map[string]func(*registered) string{
 		"id_token_encryption_alg_values_supported": func(c *registered) string { return c.IDTokenKeyAlg },
@@ -55,7 +63,9 @@ func (p *Provider) metadata() map[string]any {
 		}
 	}
 	if methods, _ := doc["token_endpoint_auth_methods_supported"].([]string); slices.Contains(methods, "private_key_jwt") {
-		doc["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256", "RS256"}
+		algs := []string{"ES256", "PS256", "RS256"}
+		doc["token_endpoint_auth_signing_alg_values_supported"] = algs
+		doc["revocation_endpoint_auth_signing_alg_values_supported"] = algs
 	}
 	return doc
 }

@@ -6,7 +6,9 @@
 //	GET  /jwks                               public signing keys
 //	GET  /authorize, POST /authorize         gate, then 303 to the desk's page of the choice
 //	     Pending, Choose, Refuse             what that page calls
+//	POST /par                                a request left here by its client (RFC 9126)
 //	POST /token                              code for token, once
+//	POST /revoke, POST /introspect           RFC 7009; RFC 7662 for resource servers
 //	GET  /userinfo, POST /userinfo           the identity, each time with its journal entry
 //	GET  /session/end, POST /session/end     end of the use, asked by the hub
 //
@@ -27,8 +29,10 @@
 // same session ([Reuse]): everything is checked again and each answer is a use of
 // its own in the journal; auth_time stays that of the choice.
 //
+// A client of the strict profile keeps the rules of the FAPI 2.0 Security Profile:
+// pushed requests, private_key_jwt whose only audience is the issuer, PKCE, tokens
+// bound to a key by DPoP. Proofs serve once, for all instances ([Shared]).
+//
 // It does not decide who may act: the desk does, in the transaction that it runs
-// inside Choose. There is no refresh token, PAR, DPoP,
-// request object or back-channel logout. Used client assertions are remembered
-// in this process only.
+// inside Choose. There is no refresh token, request object or back-channel logout.
 package provider

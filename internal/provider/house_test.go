@@ -99,6 +99,18 @@ func (l *ledger) Show(_ context.Context, hash string) (delegation.Identity, erro
 	return delegation.Identity{Login: login, Usager: c.Usager, Mandat: c.Mandat, Aidant: c.Aidant, Organisation: c.Organisation}, err
 }
 
+func (l *ledger) Inspect(_ context.Context, hash string, by journal.Actor) (delegation.Identity, error) {
+	defer l.call("Inspect")()
+	login, err := l.find(func(x delegation.Login) bool { return x.TokenHash == hash })
+	if err != nil {
+		return delegation.Identity{}, err
+	}
+	c := l.choices[login.ID]
+	fact, err := login.Inspect(by, c.Mandat, l.now())
+	l.facts = append(l.facts, fact)
+	return delegation.Identity{Login: login, Usager: c.Usager, Mandat: c.Mandat, Aidant: c.Aidant, Organisation: c.Organisation}, err
+}
+
 func (l *ledger) Stop(_ context.Context, id string, by journal.Actor, reason string, ended bool) error {
 	defer l.call("Stop")()
 	login, ok := l.logins[id]
@@ -233,7 +245,7 @@ func newHouse(t testing.TB, change ...func(*provider.Options)) *house {
 	o := provider.Options{
 		Issuer: srv.URL, Clients: clients(), Keys: testKeys, Ledger: h.l, Recorder: h.l, Sealer: newSealer(t),
 		Pseudonym: pseudonym, CourrielAbsent: "absent@relais.example", Now: h.now,
-		Reuse:      h,
+		Reuse: h, Inspector: h.l,
 		ChoosePath: func(id string) string { return "/agir/" + id },
 	}
 	for _, f := range change {
@@ -281,7 +293,9 @@ func clients() []provider.Client {
 	suite.Scopes, suite.PKCERequired = strings.Fields("openid profile email address phone birth"), false
 	post := suite
 	post.ID, post.AuthMethod = "suite-post", "client_secret_post"
-	return []provider.Client{hub, hs, hs2, std, suite, post}
+	server := suite // a resource server of two of them
+	server.ID, server.AuthMethod, server.Act, server.Reads = "ressource", "client_secret_post", true, []string{"suite", "fort"}
+	return []provider.Client{hub, hs, hs2, std, suite, post, server}
 }
 
 func choice() provider.Choice {

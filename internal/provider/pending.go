@@ -32,6 +32,7 @@ type pending struct {
 	StartedAt int64               `json:"t"`
 	Session   *goidc.AuthnSession `json:"s"`
 	Sub       string              `json:"u,omitempty"` // whom the client wants again, "" for anybody
+	JKT       string              `json:"k,omitempty"` // the key that may redeem the code, "" for any
 	client    *registered
 }
 

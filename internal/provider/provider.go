@@ -39,16 +39,20 @@ type Sealer interface {
 	RevealShort(purpose, text string) ([]byte, error)
 }
 
-// Options is what a provider is made of. All but Reuse, Log, Now, ErrorPage
-// and CourrielAbsent are required.
+// Options is what a provider is made of. All but Reuse, Shared, Inspector, Log, Now,
+// ErrorPage and CourrielAbsent are required.
 type Options struct {
 	Issuer   string // the public URL, without path or trailing slash
 	Clients  []Client
 	Keys     Keys
 	Ledger   Ledger
 	Recorder Recorder
-	Reuse    Reuse // nil: every request is a new choice
-	Sealer   Sealer
+	Reuse    Reuse  // nil: every request is a new choice
+	Shared   Shared // nil: this process is the only one
+	// Inspector serves the resource servers among the clients; nil when there are
+	// none.
+	Inspector Inspector
+	Sealer    Sealer
 	// Pseudonym gives 64 hexadecimal digits for parts, the same each time, that
 	// nobody without its key can derive.
 	Pseudonym      func(kind string, parts ...string) string
@@ -71,7 +75,6 @@ type Provider struct {
 	lib       http.Handler
 	discovery []byte
 	jwks      []byte
-	used      *usedOnce
 	remote    *remoteKeys
 }
 
@@ -89,9 +92,11 @@ func New(o Options) (*Provider, error) {
 		if p.clients[c.ID] != nil {
 			return nil, fmt.Errorf("fournisseur: client %s en double", c.ID)
 		}
+		if len(c.Reads) > 0 && o.Inspector == nil {
+			return nil, fmt.Errorf("fournisseur: client %s: introspection sans registre", c.ID)
+		}
 		p.clients[c.ID] = r
 	}
-	p.used = &usedOnce{now: p.opts.Now, seen: map[string]time.Time{}}
 	p.remote = newRemoteKeys(p.opts.Now)
 	lib, err := p.library()
 	if err != nil {
@@ -122,6 +127,9 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Shared == nil {
+		o.Shared = newAlone(o.Now)
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -143,6 +151,9 @@ func (p *Provider) Handler() http.Handler {
 	mux.HandleFunc("GET /authorize", p.authorize)
 	mux.HandleFunc("POST /authorize", p.authorize)
 	mux.HandleFunc("POST /token", p.token)
+	mux.HandleFunc("POST /par", p.par)
+	mux.HandleFunc("POST /revoke", p.revoke)
+	mux.HandleFunc("POST /introspect", p.introspect)
 	mux.HandleFunc("GET /userinfo", p.userinfo)
 	mux.HandleFunc("POST /userinfo", p.userinfo)
 	mux.HandleFunc("GET /session/end", p.endSession)
@@ -164,7 +175,7 @@ func (p *Provider) library() (*library.Provider, error) {
 		library.WithAuthCodeLifetime(int(codeLife.Seconds())),
 		library.WithAuthSessionLifetime(int(requestLife.Seconds())),
 		library.WithOpaqueTokens(m),
-		library.WithOpaqueTokenFunc(func(context.Context, *goidc.Grant) string { return rand.Text() }),
+		library.WithOpaqueTokenFunc(newToken),
 		library.WithTokenOptions(p.tokenOptions),
 		library.WithIDTokenLifetime(idTokenLifeSecs),
 		library.WithIDTokenSignatureAlgs(goidc.RS256, goidc.ES256, goidc.HS256),
@@ -172,7 +183,8 @@ func (p *Provider) library() (*library.Provider, error) {
 		library.WithIDTokenClaims(p.idTokenClaims),
 		library.WithUserInfoClaims(p.userinfoClaims),
 		library.WithSecretBasicAuthn(), library.WithSecretPostAuthn(),
-		library.WithPrivateKeyJWTAuthn(goidc.ES256, goidc.RS256),
+		library.WithPrivateKeyJWTAuthn(goidc.ES256, goidc.PS256, goidc.RS256),
+		library.WithTokenRevocation(func(context.Context, *goidc.Client) bool { return true }),
 		library.WithJTIConsumer(p.consumeJTI),
 		library.WithClientSecretVerifier(verifySecret),
 		library.WithIssuerResponseParameter(),
@@ -204,6 +216,14 @@ func encryption(clients []Client) []library.Option {
 			library.WithUserInfoContentEncryptionAlgs(goidc.A256GCM, goidc.A128GCM, goidc.A128CBC_HS256, goidc.A256CBC_HS512))
 	}
 	return opts
+}
+
+// newToken is a token's text; one that is bound to a key shows it.
+func newToken(ctx context.Context, _ *goidc.Grant) string {
+	if unitOf(ctx).jkt != "" {
+		return boundPrefix + rand.Text()
+	}
+	return rand.Text()
 }
 
 func (p *Provider) tokenOptions(ctx context.Context, _ *goidc.Grant, _ *goidc.Client) goidc.TokenOptions {

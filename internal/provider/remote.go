@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
-
-	"relais/internal/delegation"
 )
 
 const (
@@ -97,42 +95,4 @@ func (k *remoteKeys) fetch(ctx context.Context, uri string) (*goidc.JSONWebKeySe
 		return nil, err
 	}
 	return &set, nil
-}
-
-// usedOnce remembers the client assertions seen, by client and jti, until none of
-// them can be alive: the library refuses a life of more than ten minutes.
-type usedOnce struct {
-	now  func() time.Time
-	mu   sync.Mutex
-	seen map[string]time.Time
-}
-
-var errReplayed = errors.New("assertion déjà utilisée")
-
-// consumeJTI is called once the assertion's signature has held. The library
-// gives the jti alone, so the client comes from the request's unit.
-func (p *Provider) consumeJTI(ctx context.Context, jti string) error {
-	c := unitOf(ctx).client
-	if c == nil {
-		return errReplayed
-	}
-	return p.used.take(c.ID + " " + delegation.Hash(jti)) // a client_id has no blank
-}
-
-func (o *usedOnce) take(key string) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	now := o.now()
-	if until, ok := o.seen[key]; ok && now.Before(until) {
-		return errReplayed
-	}
-	if len(o.seen)%1024 == 1023 {
-		for k, until := range o.seen {
-			if !now.Before(until) {
-				delete(o.seen, k)
-			}
-		}
-	}
-	o.seen[key] = now.Add(assertionLife + time.Minute)
-	return nil
 }

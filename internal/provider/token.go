@@ -24,7 +24,12 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		p.tokenError(w, r, fail)
 		return
 	}
-	u := &unit{}
+	proof, fail := p.tokenProof(r, form)
+	if fail != nil {
+		p.tokenError(w, r, fail)
+		return
+	}
+	u := &unit{jkt: proof.jkt}
 	a := p.run(r.Context(), u, "/token", form, header)
 	if u.revoked {
 		p.stop(r.Context(), u)
@@ -33,26 +38,72 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		p.tokenError(w, r, p.explain(r.Context(), u))
 		return
 	}
+	body := a.body.Bytes()
+	if body, fail = p.bind(r.Context(), u, proof, body); fail != nil {
+		p.tokenError(w, r, fail)
+		return
+	}
 	if err := p.redeem(r.Context(), u, form.Get("code")); err != nil {
 		p.tokenError(w, r, p.ledgerError(r.Context(), err))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(a.body.Bytes()) // a client that left has lost its code: it is consumed
+	_, _ = w.Write(body) // a client that left has lost its code: it is consumed
+}
+
+// tokenProof reads the DPoP proof of a token request, the zero one where none
+// came and none is needed. A hub's header means nothing.
+func (p *Provider) tokenProof(r *http.Request, form url.Values) (dpopProof, *oauthError) {
+	if fail := p.strictAssertion(form); fail != nil {
+		p.deny(r.Context(), &unit{})
+		return dpopProof{}, fail
+	}
+	c, _ := p.claimedClient(form)
+	if len(r.Header.Values("DPoP")) == 0 || (c != nil && c.franceConnect()) {
+		return dpopProof{}, nil
+	}
+	return p.readProof(r, "/token", "")
+}
+
+// bind ties the token to the key that was proved, once the rest holds.
+func (p *Provider) bind(ctx context.Context, u *unit, proof dpopProof, body []byte) ([]byte, *oauthError) {
+	switch want := u.state.Told.JKT; {
+	case proof.jkt == "" && (want != "" || u.client.strict()):
+		return nil, badProof("a proof is required")
+	case want != "" && want != proof.jkt:
+		return nil, badProof("the code is bound to another key")
+	case proof.jkt == "":
+		return body, nil
+	}
+	if fail := p.spend(ctx, proof); fail != nil {
+		return nil, fail
+	}
+	u.state.Told.Bound = proof.jkt
+	bound, err := dpopAnswer(body)
+	if err != nil {
+		return nil, refuse("server_error", "try again later")
+	}
+	return bound, nil
 }
 
 // tokenForm reads the form and makes the Authorization header what the library
 // expects: RFC 6749 §2.3.1 has both halves form-encoded, it takes them as they are.
 func tokenForm(w http.ResponseWriter, r *http.Request) (url.Values, http.Header, *oauthError) {
+	form, header, fail := bodyForm(w, r)
+	if fail == nil && form.Get("grant_type") == "" {
+		fail = invalid("grant_type is missing")
+	}
+	return form, header, fail
+}
+
+// bodyForm is the form of any endpoint that authenticates its client.
+func bodyForm(w http.ResponseWriter, r *http.Request) (url.Values, http.Header, *oauthError) {
 	form, err := readForm(w, r)
 	if err != nil {
 		return nil, nil, invalid("the body is not a form")
 	}
 	if repeated(form) {
 		return nil, nil, invalid("a parameter is repeated")
-	}
-	if form.Get("grant_type") == "" {
-		return nil, nil, invalid("grant_type is missing")
 	}
 	header := http.Header{}
 	if r.Header.Get("Authorization") == "" {
@@ -154,6 +205,8 @@ func (p *Provider) tokenError(w http.ResponseWriter, r *http.Request, e *oauthEr
 		if r.Header.Get("Authorization") != "" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="relais"`)
 		}
+	case "access_denied":
+		status = http.StatusForbidden
 	case "server_error":
 		status = http.StatusInternalServerError
 	}

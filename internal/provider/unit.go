@@ -28,7 +28,8 @@ type unit struct {
 	login   delegation.Login
 	state   protocol // of the login found
 	shown   *delegation.Identity
-	err     error // what the library would have answered
+	jkt     string // the key that the client proved, "" without
+	err     error  // what the library would have answered
 }
 
 // protocol is delegation.Login.Protocol: the library's state, without code or
@@ -45,6 +46,8 @@ type told struct {
 	RepScope []string `json:"rep_scope"`
 	Act      *act     `json:"act,omitempty"`
 	Asked    []string `json:"asked,omitempty"` // userinfo claims asked for one by one
+	JKT      string   `json:"jkt,omitempty"`   // the key that may redeem the code, "" for any
+	Bound    string   `json:"bound,omitempty"` // the key that the token is bound to
 }
 
 func (p protocol) bytes() ([]byte, error) {
@@ -87,6 +90,11 @@ func (a *answer) WriteHeader(status int) {
 // run plays one request to the library. The form is handed over parsed, already
 // filtered, so that nothing of the outer request reaches it unseen.
 func (p *Provider) run(ctx context.Context, u *unit, path string, form url.Values, header http.Header) *answer {
+	return p.runAt(ctx, u, path, path, form, header)
+}
+
+// runAt is run under another address, for what is signed for it.
+func (p *Provider) runAt(ctx context.Context, u *unit, path, address string, form url.Values, header http.Header) *answer {
 	if form == nil {
 		form = url.Values{}
 	}
@@ -95,7 +103,7 @@ func (p *Provider) run(ctx context.Context, u *unit, path string, form url.Value
 	}
 	header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r := &http.Request{
-		Method: http.MethodPost, URL: &url.URL{Path: path}, RequestURI: path, Header: header, Body: http.NoBody,
+		Method: http.MethodPost, URL: &url.URL{Path: path}, RequestURI: address, Header: header, Body: http.NoBody,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Form: form, PostForm: form,
 	}
 	a := &answer{header: http.Header{}}

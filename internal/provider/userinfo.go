@@ -14,6 +14,9 @@ import (
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 	neverStore(w)
 	access, fail := bearer(w, r)
+	if fail == nil && strings.HasPrefix(access, boundPrefix) {
+		fail = p.possession(r, access)
+	}
 	if fail != nil {
 		p.bearerError(w, fail)
 		return
@@ -44,11 +47,30 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(a.body.Bytes()) // the entry says shown; whether it arrived nobody knows
 }
 
+// possession checks that who brings a bound token holds its key, before anything
+// is written of it.
+func (p *Provider) possession(r *http.Request, access string) *oauthError {
+	proof, fail := p.readProof(r, "/userinfo", access)
+	if fail != nil {
+		return fail
+	}
+	login, err := p.opts.Ledger.ByToken(r.Context(), delegation.Hash(access))
+	if err != nil {
+		return p.showError(r, err)
+	}
+	u := &unit{}
+	if err := u.load(login); err != nil || u.state.Told.Bound != proof.jkt {
+		return refuse("invalid_token", "the token is bound to another key")
+	}
+	return p.spend(r.Context(), proof)
+}
+
 // bearer takes the token from exactly one of the two places of RFC 6750 §2.1 and
 // §2.2; a token in a URL is never looked at. A nil code means no token at all.
 func bearer(w http.ResponseWriter, r *http.Request) (string, *oauthError) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if scheme != "" && !strings.EqualFold(scheme, "Bearer") {
+	bound := strings.EqualFold(scheme, "DPoP")
+	if scheme != "" && !bound && !strings.EqualFold(scheme, "Bearer") {
 		return "", refuse("", "")
 	}
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -66,6 +88,8 @@ func bearer(w http.ResponseWriter, r *http.Request) (string, *oauthError) {
 		return "", refuse("", "")
 	case len(token) > 128 || !alphanumeric(token): // ours are 26 letters and digits
 		return "", refuse("invalid_token", "the token is not valid")
+	case bound != strings.HasPrefix(token, boundPrefix):
+		return "", refuse("invalid_token", "the token is of another type")
 	}
 	return token, nil
 }
@@ -91,6 +115,9 @@ func (p *Provider) bearerError(w http.ResponseWriter, e *oauthError) {
 	case "invalid_request":
 		w.Header().Set("WWW-Authenticate", `Bearer realm="relais", error="invalid_request"`)
 		writeError(w, http.StatusBadRequest, e)
+	case "invalid_dpop_proof":
+		w.Header().Set("WWW-Authenticate", `DPoP realm="relais", error="invalid_dpop_proof", algs="ES256 PS256"`)
+		writeError(w, http.StatusUnauthorized, e)
 	default:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="relais", error="`+e.code+`"`)
 		writeError(w, http.StatusUnauthorized, e)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"relais/internal/delegation"
 	"relais/internal/journal"
@@ -227,6 +228,18 @@ func (t *tx) redeem(codeHash string, token delegation.Token) error {
 // login, its mandat, its agent or its structure were stopped. See
 // provider.Ledger.
 func (s *Store) Show(ctx context.Context, tokenHash string) (delegation.Identity, error) {
+	return s.handOver(ctx, tokenHash, delegation.Login.Show)
+}
+
+// Inspect records that a resource server asked what a token stands for, under the
+// same conditions as Show. See provider.Inspector.
+func (s *Store) Inspect(ctx context.Context, tokenHash string, by journal.Actor) (delegation.Identity, error) {
+	return s.handOver(ctx, tokenHash, func(l delegation.Login, m mandat.Mandat, at time.Time) (journal.Fact, error) {
+		return l.Inspect(by, m, at)
+	})
+}
+
+func (s *Store) handOver(ctx context.Context, tokenHash string, decide func(delegation.Login, mandat.Mandat, time.Time) (journal.Fact, error)) (delegation.Identity, error) {
 	var out delegation.Identity
 	err := s.write(ctx, func(t *tx) error {
 		var lines []identityLine
@@ -245,7 +258,7 @@ func (s *Store) Show(ctx context.Context, tokenHash string) (delegation.Identity
 		if l.RevokedAt.IsZero() && (id.Aidant.Suspended() || id.Organisation.Suspended) {
 			l.RevokedAt = t.now // for the decision only
 		}
-		fact, err := l.Show(id.Mandat, t.now)
+		fact, err := decide(l, id.Mandat, t.now)
 		if _, err := t.settle(fact, err); err != nil {
 			return err
 		}

@@ -38,6 +38,8 @@ type queries struct {
 	loginByID, loginByCode, delegationLive                    query
 	delegationOpen, delegationForget                          query
 	delegationLately                                          query
+	proofInsert, proofForget                                  query
+	pushedInsert, pushedTake, pushedForget                    query
 	identityByToken, openUse                                  query
 
 	// erasure, retention and replay
@@ -92,6 +94,7 @@ func newQueries() queries {
 	q.mandats()
 	q.usagers()
 	q.delegations()
+	q.fournisseur()
 	q.conserve()
 	q.proofs()
 	q.extract()

@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +47,49 @@ func TestLiveLogins(t *testing.T) {
 		h.ok(h.EndUsesLike(h.ctx, "r1", delegation.Client(client), "deconnexion_service"))
 		if live(session, client, from) != 0 || h.size() != size+2 {
 			t.Errorf("after the logout: %d live, %d entries", live(session, client, from), h.size()-size)
+		}
+	})
+}
+
+// TestProviderShares: a proof serves once and a pushed request is handed out once,
+// whichever instance asks, until their end.
+func TestProviderShares(t *testing.T) {
+	onBoth(t, func(h *house) {
+		until := h.now.Add(time.Minute)
+		var good atomic.Int32
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				first, err := h.UseOnce(h.ctx, "assertion c jti", until)
+				if err != nil {
+					t.Error(err)
+				}
+				if first {
+					good.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if good.Load() != 1 {
+			t.Errorf("%d times the first", good.Load())
+		}
+		h.ok(h.Push(h.ctx, "nom", "fort", "scellé", until))
+		take := func(client string) string {
+			sealed, err := h.TakePushed(h.ctx, "nom", client)
+			h.ok(err)
+			return sealed
+		}
+		if take("autre") != "" || take("fort") != "scellé" || take("fort") != "" {
+			t.Error("a pushed request is its client's, once")
+		}
+		h.ok(h.Push(h.ctx, "nom", "fort", "scellé", until))
+		h.pass(2 * time.Minute)
+		if take("fort") != "" {
+			t.Error("a pushed request outlived its end")
+		}
+		h.ok(h.Sweep(h.ctx))
+		if n := h.value("SELECT count(*) FROM preuve_vue") + h.value("SELECT count(*) FROM demande_poussee"); n != "00" {
+			t.Errorf("%s rows are left", n)
 		}
 	})
 }

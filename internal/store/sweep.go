@@ -46,6 +46,9 @@ func (t *tx) sweepTraces() error {
 	if _, err := t.exec(t.s.q.debitForget, instant(t.now)); err != nil {
 		return err
 	}
+	if err := t.sweepProvider(); err != nil {
+		return err
+	}
 	_, err := t.exec(t.s.q.delegationForget, instant(t.now.Add(-protocolMax)))
 	return err
 }

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"relais/internal/delegation"
+)
+
+func (q *queries) fournisseur() {
+	q.proofInsert = "INSERT INTO preuve_vue (id, expires_at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
+	q.proofForget = "DELETE FROM preuve_vue WHERE expires_at < ?"
+	q.pushedInsert = "INSERT INTO demande_poussee (id, client_id, request, expires_at) VALUES (?, ?, ?, ?)"
+	q.pushedTake = "DELETE FROM demande_poussee WHERE id = ? AND client_id = ? AND expires_at > ? RETURNING request"
+	q.pushedForget = "DELETE FROM demande_poussee WHERE expires_at < ?"
+}
+
+// UseOnce remembers a proof until a moment, for all instances. false means that
+// it was seen before.
+func (s *Store) UseOnce(ctx context.Context, key string, until time.Time) (bool, error) {
+	var n int64
+	err := s.write(ctx, func(t *tx) (err error) {
+		n, err = t.exec(s.q.proofInsert, delegation.Hash(key), instant(until))
+		return err
+	})
+	return n == 1, err
+}
+
+// Push keeps a pushed authorization request, sealed, under the hash of its name.
+func (s *Store) Push(ctx context.Context, name, clientID, sealed string, until time.Time) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(s.q.pushedInsert, delegation.Hash(name), clientID, sealed, instant(until))
+		return err
+	})
+}
+
+// TakePushed hands out a pushed request, once and to its client only; "" when
+// there is none, or no more.
+func (s *Store) TakePushed(ctx context.Context, name, clientID string) (string, error) {
+	var sealed string
+	err := s.write(ctx, func(t *tx) error {
+		err := t.get(&sealed, s.q.pushedTake, delegation.Hash(name), clientID, instant(t.now))
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return sealed, err
+}
+
+// sweepProvider forgets what no request can ask for any more.
+func (t *tx) sweepProvider() error {
+	for _, q := range []query{t.s.q.proofForget, t.s.q.pushedForget} {
+		if _, err := t.exec(q, instant(t.now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
