@@ -17,8 +17,8 @@ func (q *queries) period() {
 	q.momentFrom = "SELECT ts FROM journal WHERE ts >= ? ORDER BY ts LIMIT 1"
 	q.momentUntil = "SELECT ts FROM journal WHERE ts < ? ORDER BY ts DESC LIMIT 1"
 	// + 0: only the index on ts may answer, never a walk of the entries in their order.
-	q.indexFrom = "SELECT coalesce(min(idx + 0), -1) FROM journal_entry WHERE ts >= ? AND ts <= ?"
-	q.indexUntil = "SELECT coalesce(max(idx + 0), -1) FROM journal_entry WHERE ts >= ? AND ts <= ?"
+	q.indexFrom = "SELECT coalesce(min(idx + 0), -1) AS idx, count(*) AS n FROM journal_entry WHERE ts >= ? AND ts <= ?"
+	q.indexUntil = "SELECT coalesce(max(idx + 0), -1) AS idx, count(*) AS n FROM journal_entry WHERE ts >= ? AND ts <= ?"
 }
 
 // span is a stretch of time that the clock went through twice.
@@ -47,7 +47,7 @@ func (x *search) period() error {
 				end = s.to
 			}
 		}
-		if x.low, err = one[int64](x.ctx, x.s, x.s.q.indexFrom, instant(first), instant(end)); err != nil {
+		if x.low, err = x.nearest(x.s.q.indexFrom, first, end); err != nil {
 			return err
 		}
 	}
@@ -65,9 +65,16 @@ func (x *search) period() error {
 			start = s.from
 		}
 	}
-	high, err := one[int64](x.ctx, x.s, x.s.q.indexUntil, instant(start), instant(last))
+	high, err := x.nearest(x.s.q.indexUntil, start, last)
 	x.high = min(x.high, high)
 	return err
+}
+
+// nearest is the outermost index among the entries of a short stretch of time.
+func (x *search) nearest(q query, from, to time.Time) (int64, error) {
+	row, err := one[struct{ Idx, N int64 }](x.ctx, x.s, q, instant(from), instant(to))
+	x.examined += int(row.N)
+	return row.Idx, err
 }
 
 // bound is the nearest date of an entry; zero when there is none.
