@@ -175,6 +175,21 @@ func replayJournal(ctx context.Context, c call) error {
 	})
 }
 
+// indexJournal derives again all that pages are answered from.
+func indexJournal(ctx context.Context, c call) error {
+	if len(c.args) != 0 {
+		return errUsage
+	}
+	return withStore(ctx, c, func(_ config.Config, st *store.Store) error {
+		n, err := st.Reindex(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.stdout, "%d entrée(s) relues : les listes des recherches, les signaux et les relevés sont refaits.\n", n)
+		return err
+	})
+}
+
 // minute and night pace what runs in the background.
 const (
 	night       = 24 * time.Hour

@@ -23,6 +23,7 @@ var journalVerbs = []struct {
 }{
 	{"verify", "", "vérifier le journal entier", verifyJournal},
 	{"replay", "", "le comparer à l’état des mandats", replayJournal},
+	{"index", "", "refaire depuis les entrées les listes dont vivent les recherches, les signaux et les relevés", indexJournal},
 	{"key", "", "afficher la clé publique du journal (vkey)", journalKey},
 	{"export", "[--entree RANG] [--mandat NUMÉRO] [--from JOUR --to JOUR] [--acteur RÉF] [--action CODE] [--issue CODE] --out FICHIER.zip [--since CHECKPOINT]",
 		"écrire un fichier de preuve", journalExport},

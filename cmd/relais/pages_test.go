@@ -222,7 +222,7 @@ func (a *album) reviewing(g given) {
 	w := a.w
 	v := a.agent("thomas")
 	for _, path := range []string{"/controle", "/controle/sante", "/controle?du-jour=40&du-mois=1&du-annee=2026", "/controle?acteur=personne",
-		"/controle?action=mandat.give", "/controle?issue=refuse", "/controle/entrees/0", "/controle/entrees/999999", "/controle/mandats/" + g.id} {
+		"/controle?action=mandat.give", "/controle?issue=refuse", "/controle?domaine=logement&structure=ccas-valfictif", "/controle?usager=u-inconnu&service=franceconnect-fictif", "/controle/entrees/0", "/controle/entrees/999999", "/controle/mandats/" + g.id} {
 		v.Open(w.relais + path)
 	}
 	v.Open(w.relais + "/controle?mandat=" + g.number)

@@ -47,7 +47,8 @@ const (
 
 // Journal is what the desk reads, and where its own searches are written.
 type Journal interface {
-	Journal(ctx context.Context, f journal.Filter) ([]journal.Record, error)
+	// Search is one page, and where the next one begins.
+	Search(ctx context.Context, f journal.Filter) (journal.Page, error)
 	// Entry is journal.ErrNotFound beyond the journal's end.
 	Entry(ctx context.Context, index int64) (journal.Row, error)
 	MandatEntries(ctx context.Context, mandatID string) ([]journal.Record, error)
@@ -107,19 +108,27 @@ func (d *Desk) Routes() []desk.Route {
 
 type listPage struct {
 	page.Layout
-	Form     page.Form
-	Actions  []page.Option
-	Outcomes []page.Option
-	Results  page.Table
-	Filtered bool
-	Older    string
-	Newer    string
-	Refusal  bool // the journal is not being signed
+	Form       page.Form
+	Actions    []page.Option
+	Outcomes   []page.Option
+	Structures []page.Option
+	Domaines   []page.Option
+	Results    page.Table
+	Filtered   bool
+	Older      string
+	Newer      string
+	Further    string // where a search that stopped at its bound goes on
+	Examined   string // how many rows it had read by then
+	Refusal    bool // the journal is not being signed
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
-	q, err := d.read(r, v.Zone())
+	places, err := d.places(r.Context(), v.Scope())
+	if err != nil {
+		return err
+	}
+	q, err := d.read(r, v.Zone(), places)
 	if err != nil {
 		return err
 	}
@@ -127,25 +136,33 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := &listPage{Layout: v.Layout("Journal", home), Form: q.form, Actions: actionOptions(), Outcomes: outcomeOptions(),
-		Filtered: len(q.names) > 0, Refusal: d.Seal.State().Refusal != nil}
+		Structures: places.options(), Domaines: domaineOptions(), Filtered: len(q.names) > 0, Refusal: d.Seal.State().Refusal != nil}
 	p.Wide = true
 	if q.form.Invalid() {
 		p.Invalid = true
 		return d.Pages.Render(w, http.StatusUnprocessableEntity, "controle/journal", p)
 	}
-	records, err := d.search(r.Context(), v, q)
+	found, err := d.search(r.Context(), v, q)
 	if err != nil {
 		return err
 	}
-	if len(records) > perPage {
-		records = records[:perPage]
-		p.Older = q.link(records[perPage-1].Index)
+	p.show(q, found)
+	p.Results = results("Entrées du journal, de la plus récente à la plus ancienne", found.Records, v)
+	return d.Pages.Render(w, http.StatusOK, "controle/journal", p)
+}
+
+// show says where the pages before and after lie, or where a search goes on that
+// stopped for having read enough.
+func (p *listPage) show(q query, found journal.Page) {
+	switch {
+	case found.Bounded:
+		p.Further, p.Examined = q.link(found.Next), page.Count(int64(found.Examined))
+	case found.Next > 0:
+		p.Older = q.link(found.Next)
 	}
 	if q.filter.Before > 0 {
 		p.Newer = q.link(0)
 	}
-	p.Results = results("Entrées du journal, de la plus récente à la plus ancienne", records, v)
-	return d.Pages.Render(w, http.StatusOK, "controle/journal", p)
 }
 
 // limit holds a search to the mission's scope, and finds the agent behind a
@@ -160,17 +177,17 @@ func (d *Desk) limit(ctx context.Context, v desk.Visit, q *query) error {
 	return err
 }
 
-// search reads one page and one entry more; the trace of a search with criteria
-// is written before anything of it is shown.
-func (d *Desk) search(ctx context.Context, v desk.Visit, q query) ([]journal.Record, error) {
+// search reads one page; the trace of a search with criteria is written before
+// anything of it is shown.
+func (d *Desk) search(ctx context.Context, v desk.Visit, q query) (journal.Page, error) {
 	if q.nothing {
-		return nil, d.trace(ctx, v, q.names)
+		return journal.Page{}, d.trace(ctx, v, q.names)
 	}
-	records, err := d.Journal.Journal(ctx, q.filter)
+	found, err := d.Journal.Search(ctx, q.filter)
 	if err != nil {
-		return nil, err
+		return journal.Page{}, err
 	}
-	return records, d.trace(ctx, v, q.names)
+	return found, d.trace(ctx, v, q.names)
 }
 
 func (d *Desk) trace(ctx context.Context, v desk.Visit, names []string) error {

@@ -17,6 +17,7 @@ import (
 	"relais/internal/testkit/pagecheck"
 	"relais/internal/web/controle"
 	"relais/internal/web/desk"
+	"relais/internal/web/page"
 )
 
 var at = time.Date(2026, 11, 21, 9, 5, 7, 0, time.UTC)
@@ -32,6 +33,7 @@ type house struct {
 	asked   journal.Filter
 	facts   []journal.Fact
 	number  string
+	bounded int64 // where a search stops for having read enough
 
 	found   []signal.Found
 	watched signal.Filter
@@ -39,13 +41,21 @@ type house struct {
 	period  signal.Period
 }
 
-func (h *house) Journal(_ context.Context, f journal.Filter) ([]journal.Record, error) {
+func (h *house) Search(_ context.Context, f journal.Filter) (journal.Page, error) {
 	h.asked = f
-	var out []journal.Record
-	for i := len(h.rows) - 1; i >= 0 && len(out) < f.Limit; i-- {
-		if f.Before == 0 || int64(i) < f.Before {
-			out = append(out, record(h.rows[i]))
+	if h.bounded > 0 {
+		return journal.Page{Next: h.bounded, Bounded: true, Examined: 2004}, nil
+	}
+	var out journal.Page
+	for i := len(h.rows) - 1; i >= 0; i-- {
+		if f.Before > 0 && int64(i) >= f.Before {
+			continue
 		}
+		if len(out.Records) == f.Limit {
+			out.Next = int64(i) + 1
+			break
+		}
+		out.Records = append(out.Records, record(h.rows[i]))
 	}
 	return out, nil
 }
@@ -146,11 +156,13 @@ func TestList(t *testing.T) {
 	pagecheck.MustShow(t, body, "21 novembre 2026 à 10:05:07", "Mandat imprimé", "Agent "+order.Label(agentID), "Contrôle des usages de nuit", "/controle?avant=10", "/controle/mandats/mandat-un")
 	pagecheck.MustHide(t, body, "Plus récent")
 	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle?avant=10", nil, 200), "Plus récent")
-	body = pagecheck.Read(t, routes, v, "GET", "/controle?mandat=3467+89bc+dfgh&issue=ok&du-jour=1&du-mois=11&du-annee=2026&au-jour=21&au-mois=11&au-annee=2026&acteur=a&action=mandat.print", nil, 200)
+	body = pagecheck.Read(t, routes, v, "GET", "/controle?mandat=3467+89bc+dfgh&issue=ok&du-jour=1&du-mois=11&du-annee=2026&au-jour=21&au-mois=11&au-annee=2026&acteur=a&action=mandat.print"+
+		"&structure=ccas&domaine=logement&usager=u-1&service=fc", nil, 200)
 	pagecheck.MustShow(t, body, "Effacer les critères")
 	paris, _ := time.LoadLocation("Europe/Paris")
 	want := journal.Filter{From: time.Date(2026, 11, 1, 0, 0, 0, 0, paris), To: time.Date(2026, 11, 22, 0, 0, 0, 0, paris),
-		Actor: "a", Action: journal.MandatPrint, Mandat: "mandat-un", Outcome: journal.OK, Limit: 51}
+		Actor: "a", Action: journal.MandatPrint, Mandat: "mandat-un", Outcome: journal.OK, Limit: 50,
+		Structure: "ccas", Domaine: "logement", Usager: "u-1", Service: "fc"}
 	if !h.asked.From.Equal(want.From) || !h.asked.To.Equal(want.To) {
 		t.Errorf("period = %v – %v", h.asked.From, h.asked.To)
 	}
@@ -167,10 +179,21 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestFurther: a search that read enough before it found a page says so, and goes
+// on with the same criteria.
+func TestFurther(t *testing.T) {
+	h, routes, v := newDesk(t)
+	h.bounded = 1234
+	body := pagecheck.Read(t, routes, v, "GET", "/controle?usager=u-1&issue=denied", nil, 200)
+	pagecheck.MustShow(t, body, page.Count(2004)+" lignes examinées", "/controle?avant=1234&issue=denied&usager=u-1", "Continuer la recherche", "Rien encore ne répond")
+	pagecheck.MustHide(t, body, "Aucune entrée", "Plus ancien")
+}
+
 func TestBadCriteria(t *testing.T) {
 	h, routes, v := newDesk(t)
 	for _, query := range []string{"action=inconnue", "issue=peut-etre", "du-jour=31&du-mois=2&du-annee=2026",
-		"du-jour=2&du-mois=1&du-annee=2026&au-jour=1&au-mois=1&au-annee=2026", "acteur=a%00b", "mandat=%E2%80%AEabc"} {
+		"du-jour=2&du-mois=1&du-annee=2026&au-jour=1&au-mois=1&au-annee=2026", "structure=absente", "domaine=inconnu",
+		"usager=a%00b", "service=%E2%80%AEabc", "acteur=a%00b", "mandat=%E2%80%AEabc"} {
 		body := pagecheck.Read(t, routes, v, "GET", "/controle?"+query, nil, http.StatusUnprocessableEntity)
 		pagecheck.MustShow(t, body, "1 réponse à corriger")
 	}

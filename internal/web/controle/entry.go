@@ -61,6 +61,11 @@ func (d *Desk) entry(w http.ResponseWriter, r *http.Request) error {
 		p.Reveal = revealPath(index)
 	}
 	p.Items = describe(v, index, rec, state)
+	around, err := d.around(r.Context(), v, index)
+	if err != nil {
+		return err
+	}
+	p.Items = append(p.Items, around...)
 	for _, key := range slices.Sorted(maps.Keys(rec.Details)) {
 		p.Details = append(p.Details, page.Item{Term: key, Text: rec.Details[key]})
 	}

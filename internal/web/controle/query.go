@@ -1,6 +1,7 @@
 package controle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -10,8 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"relais/internal/domaine"
 	"relais/internal/journal"
 	"relais/internal/mandat"
+	"relais/internal/web/desk"
 	"relais/internal/web/page"
 )
 
@@ -28,15 +31,14 @@ type query struct {
 
 // read turns the address into a filter. What cannot be read is an error of the
 // form; only the lookup of a mandat's number can fail otherwise.
-func (d *Desk) read(r *http.Request, zone *time.Location) (query, error) {
-	values := r.URL.Query()
-	for name, list := range values {
-		values[name] = list[:1]
-	}
-	q := query{form: page.Form{Values: values}, filter: journal.Filter{Limit: perPage + 1}}
+func (d *Desk) read(r *http.Request, zone *time.Location, places places) (query, error) {
+	q := query{form: page.Form{Values: firstValues(r.URL.Query())}, filter: journal.Filter{Limit: perPage}}
 	q.period(zone)
 	q.filter.Actor = q.text("acteur")
+	q.filter.Structure = q.structure(places)
+	q.filter.Usager, q.filter.Service = q.text("usager"), q.text("service")
 	q.choices()
+	q.domaine()
 	q.before()
 	given := q.text("mandat")
 	if given == "" || q.form.Invalid() {
@@ -113,6 +115,18 @@ func (q *query) choices() {
 	}
 }
 
+// domaine reads which one was chosen.
+func (q *query) domaine() {
+	code := q.form.Get("domaine")
+	if code == "" {
+		return
+	}
+	if _, ok := domaine.Current().Find(code); !ok {
+		q.form.Fail("domaine", "Choisissez un domaine de la liste.")
+	}
+	q.filter.Domaine, q.names = code, append(q.names, "domaine")
+}
+
 // before reads the keyset's cursor; a cursor that is none shows the first page.
 func (q *query) before() {
 	n, err := strconv.ParseInt(q.form.Get("avant"), 10, 64)
@@ -124,7 +138,8 @@ func (q *query) before() {
 // link is the same search below an index, 0 for its first page.
 func (q *query) link(before int64) string {
 	values := url.Values{}
-	for _, field := range []string{"du-jour", "du-mois", "du-annee", "au-jour", "au-mois", "au-annee", "acteur", "action", "mandat", "issue"} {
+	for _, field := range []string{"du-jour", "du-mois", "du-annee", "au-jour", "au-mois", "au-annee", "acteur", "action", "mandat", "issue",
+		"structure", "usager", "domaine", "service"} {
 		if value := q.form.Get(field); value != "" {
 			values.Set(field, value)
 		}
@@ -138,6 +153,31 @@ func (q *query) link(before int64) string {
 	return home + "?" + values.Encode()
 }
 
+// around lists what an entry can be found by beside itself, each leading to the
+// other entries that have it too.
+func (d *Desk) around(ctx context.Context, v desk.Visit, index int64) ([]page.Item, error) {
+	f, err := d.Facets.Facets(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	places, err := d.places(ctx, v.Scope())
+	if err != nil {
+		return nil, err
+	}
+	var items []page.Item
+	add := func(term, field, value, text string) {
+		if value != "" {
+			items = append(items, page.Item{Term: term, Text: cmp.Or(text, value), Href: home + "?" + field + "=" + url.QueryEscape(value)})
+		}
+	}
+	field, _ := domaine.Current().Find(f.Domaine)
+	add("Structure", "structure", f.Structure, places.names[f.Structure])
+	add("Usager", "usager", f.Usager, "")
+	add("Domaine", "domaine", f.Domaine, field.Title)
+	add("Service", "service", f.Service, "")
+	return items, nil
+}
+
 func actionOptions() []page.Option {
 	options := []page.Option{{Value: "", Label: "Toutes les actions"}}
 	for _, action := range journal.Actions() {
@@ -149,4 +189,12 @@ func actionOptions() []page.Option {
 func outcomeOptions() []page.Option {
 	return []page.Option{{Value: "", Label: "Toutes les issues"},
 		{Value: string(journal.OK), Label: "Fait"}, {Value: string(journal.Denied), Label: "Refusé"}, {Value: string(journal.Failed), Label: "Échec"}}
+}
+
+func domaineOptions() []page.Option {
+	options := []page.Option{{Label: "Tous les domaines"}}
+	for _, d := range domaine.Current().Domaines {
+		options = append(options, page.Option{Value: d.Code, Label: d.Title})
+	}
+	return options
 }
