@@ -14,6 +14,7 @@ import (
 
 	"relais/internal/coffre"
 	"relais/internal/config"
+	"relais/internal/store"
 )
 
 // grace is how long a stopping instance goes on answering what it has begun.
@@ -78,7 +79,7 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 		}
 		served <- server.Serve(listener)
 	}()
-	background, stop := context.WithCancel(ctx)
+	background, stop := context.WithCancel(store.Background(ctx))
 	go h.sweep(background)
 	go h.pulse(background)
 	if h.web.Throttle != nil {

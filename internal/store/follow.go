@@ -142,6 +142,10 @@ func (s *Store) Reindex(ctx context.Context) (int64, error) {
 	return head.Size, err
 }
 
+// Background marks what a house does by itself, so that [Store.Counts] leaves it
+// out.
+func Background(ctx context.Context) context.Context { return uncounted(ctx) }
+
 type uncountedKey struct{}
 
 // uncounted marks work in the background, which [Store.Counts] leaves out: it is

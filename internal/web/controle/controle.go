@@ -119,7 +119,7 @@ type listPage struct {
 	Newer      string
 	Further    string // where a search that stopped at its bound goes on
 	Examined   string // how many rows it had read by then
-	Refusal    bool // the journal is not being signed
+	Refusal    bool   // the journal is not being signed
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {

@@ -153,15 +153,15 @@ func TestList(t *testing.T) {
 		h.add(t, seq+1)
 	}
 	body := pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200)
-	pagecheck.MustShow(t, body, "21 novembre 2026 à 10:05:07", "Mandat imprimé", "Agent "+order.Label(agentID), "Contrôle des usages de nuit", "/controle?avant=10", "/controle/mandats/mandat-un")
+	pagecheck.MustShow(t, body, "21 novembre 2026 à 10:05:07", "Mandat imprimé", "Agent "+order.Label(agentID), "Contrôle des usages de nuit", "/controle?avant=20", "/controle/mandats/mandat-un")
 	pagecheck.MustHide(t, body, "Plus récent")
-	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle?avant=10", nil, 200), "Plus récent")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle?avant=20", nil, 200), "Plus récent")
 	body = pagecheck.Read(t, routes, v, "GET", "/controle?mandat=3467+89bc+dfgh&issue=ok&du-jour=1&du-mois=11&du-annee=2026&au-jour=21&au-mois=11&au-annee=2026&acteur=a&action=mandat.print"+
 		"&structure=ccas&domaine=logement&usager=u-1&service=fc", nil, 200)
 	pagecheck.MustShow(t, body, "Effacer les critères")
 	paris, _ := time.LoadLocation("Europe/Paris")
 	want := journal.Filter{From: time.Date(2026, 11, 1, 0, 0, 0, 0, paris), To: time.Date(2026, 11, 22, 0, 0, 0, 0, paris),
-		Actor: "a", Action: journal.MandatPrint, Mandat: "mandat-un", Outcome: journal.OK, Limit: 50,
+		Actor: "a", Action: journal.MandatPrint, Mandat: "mandat-un", Outcome: journal.OK, Limit: 40,
 		Structure: "ccas", Domaine: "logement", Usager: "u-1", Service: "fc"}
 	if !h.asked.From.Equal(want.From) || !h.asked.To.Equal(want.To) {
 		t.Errorf("period = %v – %v", h.asked.From, h.asked.To)

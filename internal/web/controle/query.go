@@ -18,6 +18,10 @@ import (
 	"relais/internal/web/page"
 )
 
+// perSearch is how many entries a page of the journal shows: with its form, a
+// first view stays below 50 KB.
+const perSearch = 40
+
 // maxField bounds each criterion, in runes.
 const maxField = 200
 
@@ -32,7 +36,7 @@ type query struct {
 // read turns the address into a filter. What cannot be read is an error of the
 // form; only the lookup of a mandat's number can fail otherwise.
 func (d *Desk) read(r *http.Request, zone *time.Location, places places) (query, error) {
-	q := query{form: page.Form{Values: firstValues(r.URL.Query())}, filter: journal.Filter{Limit: perPage}}
+	q := query{form: page.Form{Values: firstValues(r.URL.Query())}, filter: journal.Filter{Limit: perSearch}}
 	q.period(zone)
 	q.filter.Actor = q.text("acteur")
 	q.filter.Structure = q.structure(places)
