@@ -41,3 +41,28 @@ func TestWitnessClock(t *testing.T) {
 		t.Errorf("the same clock: %+v", c)
 	}
 }
+
+// TestSealWithTheClockSetBack: sealing follows the tree, not the clock.
+func TestSealWithTheClockSetBack(t *testing.T) {
+	h := newHouse(t)
+	now := time.Now()
+	h.opts.Now = func() time.Time { return now }
+	h.restart()
+	h.grow(2)
+	before := h.seal()
+	now = now.Add(-time.Hour)
+	h.grow(2)
+	after := h.seal()
+	if after.Size <= before.Size || !after.At.Before(before.At) {
+		t.Errorf("%d entries at %s, then %d at %s", before.Size, before.At, after.Size, after.At)
+	}
+	h.restart()
+	h.grow(1)
+	if again := h.seal(); again.Size <= after.Size {
+		t.Errorf("%d entries, then %d", after.Size, again.Size)
+	}
+	last, err := h.st.LastCheckpoint(h.ctx, after.Origin)
+	if err != nil || last.Size <= after.Size {
+		t.Errorf("the last checkpoint kept has %d entries, %v", last.Size, err)
+	}
+}

@@ -5,8 +5,9 @@
 // browser holds (the server keeps their SHA-256), that no identifier offered by
 // a browser is ever adopted, that a login takes a fresh one ([Manager.Fresh],
 // [Manager.Renew]), that an idle, an aged or a suspended agent's session ends
-// at the request that notices it, with its journal fact, and that a sealed
-// cookie opens only under its own name, unchanged and in time.
+// at the request that notices it, with its journal fact, that a clock set back
+// makes none last longer, and that a sealed cookie opens only under its own name,
+// unchanged and in time.
 //
 // It does not know how an agent signs in, nor where sessions are stored: the
 // [Backend] does. A sealed cookie can be copied by its browser's owner and come
@@ -60,6 +61,11 @@ type Options struct {
 // touchEvery is how often the last use is written at most.
 const touchEvery = time.Minute
 
+// fromAhead is how much later than now a session may have been seen: instances'
+// clocks differ a little. One from further ahead was seen before the clock was set
+// back, and nobody knows how long ago.
+const fromAhead = time.Minute
+
 // Manager is the sessions of this house. It is safe for use by several
 // goroutines.
 type Manager struct{ opt Options }
@@ -75,6 +81,8 @@ func New(opt Options) *Manager {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
+	start := time.Now()
+	opt.Now = steady(opt.Now, func() time.Duration { return time.Since(start) })
 	if opt.Path == "" || opt.Secure {
 		opt.Path = "/"
 	}
@@ -147,6 +155,8 @@ func (m *Manager) over(s aidant.Session, a aidant.Aidant, o organisation.Organis
 		return "agent_suspendu", fmt.Errorf("%w: %w", aidant.ErrSession, aidant.ErrSuspended)
 	case o.Suspended:
 		return "structure_suspendue", fmt.Errorf("%w: %w", aidant.ErrSession, aidant.ErrSuspended)
+	case s.SeenAt.Sub(now) > fromAhead:
+		return "horloge_reculee", aidant.ErrSession
 	case now.Sub(s.CreatedAt) >= m.opt.Max:
 		return "duree_maximale", aidant.ErrSession
 	case s.Ended(now, m.opt.Idle, m.opt.Max):
