@@ -4,12 +4,14 @@
 #
 #   install.sh build   a C compiler, for SQLite
 #   install.sh test    that, PostgreSQL, Chromium without a window, axe-core,
-#                      openssl and python3
+#                      openssl, python3, and Node.js with openid-client
 #
 # It never starts or configures a service: the tests start their own PostgreSQL.
 set -eu
 
 axe_version=4.14.1
+rp_version=5.7.0 # of openid-client: what FranceConnect's hub uses
+here=$(cd "$(dirname "$0")" && pwd)
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/relais-test"
 
 missing=""
@@ -27,6 +29,8 @@ if [ "${1:-build}" = test ]; then
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || have initdb || need postgresql
 	[ -n "${TEST_CHROMIUM:-}" ] || have chromium-headless-shell || have chromium || need chromium-headless-shell
 	[ -e "$cache/axe-core-$axe_version/axe.min.js" ] || have npm || need npm
+	have node || need nodejs # a relying party that nobody here wrote
+	[ -e "$cache/openid-client-$rp_version/package.json" ] || have npm || need npm
 	have openssl || need openssl # the tests' time authority
 	have python3 || need python3 # the evidence file checked by other code than ours
 fi
@@ -55,4 +59,14 @@ if [ "${1:-build}" = test ] && [ ! -e "$cache/axe-core-$axe_version/axe.min.js" 
 	mkdir -p "$cache/axe-core-$axe_version"
 	# A rename, so that an interrupted copy is never taken for the file.
 	mv "$work/package/axe.min.js" "$cache/axe-core-$axe_version/axe.min.js"
+fi
+
+if [ "${1:-build}" = test ] && [ ! -e "$cache/openid-client-$rp_version/package.json" ]; then
+	echo "relais: fetching openid-client $rp_version"
+	mkdir -p "$cache"
+	rp=$(mktemp -d "$cache/rp.XXXXXX")
+	trap 'rm -rf "${work:-}" "$rp"' EXIT
+	cp "$here/rp/package.json" "$here/rp/package-lock.json" "$rp/"
+	(cd "$rp" && npm ci --silent --ignore-scripts --no-audit --no-fund >/dev/null)
+	[ -e "$cache/openid-client-$rp_version" ] || mv "$rp" "$cache/openid-client-$rp_version"
 fi
