@@ -119,7 +119,7 @@ func openFictional(ctx context.Context, st *store.Store, now time.Time) error {
 		}
 		m := mission.Mission{ID: mission.NewID(), AuditeurID: found.ID, Salt: mission.NewSalt(), From: now, To: now.AddDate(1, 0, 0),
 			Purpose:   "Contrôle annuel fictif : des mandats donnés, de leurs usages et de leur fin.",
-			Reference: "Ordre de mission fictif du " + now.Format("02/01/2006 à 15:04")}
+			Reference: "OM fictif " + now.Format("2006-01-02 15:04")}
 		if _, err := st.OpenMission(ctx, m, operator()); err != nil {
 			return err
 		}

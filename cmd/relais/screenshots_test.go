@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"relais/internal/config"
@@ -100,7 +101,14 @@ func (a *album) pictures() (all []picture) {
 	take("14-demarche-terminee", v.Submit("/demarche/terminer"))
 	thomas, claire, sophie := a.agent("thomas"), a.agent("claire"), a.agent("sophie")
 	take("15-journal", thomas.Open(w.relais+"/controle?mandat="+w.mandatOf("nadia", id).Number))
-	take("16-entree", thomas.Open(w.relais+"/controle/entrees/3"))
+	thomas.Open(w.relais + "/controle/mandats/" + id).Click("reveler")
+	take("16b-reveler", thomas)
+	entry := strings.TrimSuffix(thomas.URL.Path, "/reveler")
+	thomas.Choose("identite", "usager").Fill("motif", "Signature plus rapide que la lecture du texte.").Choose("confirmer", "oui").Submit("/reveler")
+	take("16c-identite-revelee", thomas)
+	take("16-entree", thomas.Open(w.relais+entry))
+	take("16d-agent", thomas.Open(w.relais+"/controle/agents/"+w.missionOf("thomas").Label(w.idOf("nadia"))))
+	take("16e-mission", sophie.Open(w.relais+"/administration/missions/"+w.missionOf("thomas").ID))
 	take("17-equipe", claire.Open(w.relais+"/structure"))
 	take("18-habilitations", sophie.Open(w.relais+"/administration"))
 	take("19-aide-session", v.Open(w.relais+"/aide/session"))

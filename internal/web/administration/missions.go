@@ -56,7 +56,7 @@ func (d *Desk) missionList(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := &missionsPage{Layout: v.Layout("Missions des auditeurs", home), New: missions + "/nouvelle"}
 	p.Wide = true
-	p.Missions = page.Table{Caption: "Missions, de la dernière ouverte à la première", Columns: []string{"Référence", "Auditeur", "Périmètre", "Début", "Dernier jour", "État"}}
+	p.Missions = page.Table{Caption: "Missions, de la dernière ouverte à la première", Hidden: true, Columns: []string{"Référence", "Auditeur", "Périmètre", "Début", "Dernier jour", "État"}}
 	for _, m := range list {
 		p.Missions.Rows = append(p.Missions.Rows, []page.Cell{{Text: m.Reference, Href: missions + "/" + m.ID}, {Text: names[m.AuditeurID]},
 			{Text: mission.ScopeLabel(m.Scope, places[m.Scope.Structure])}, {Text: page.Date(m.From.In(v.Zone()))}, {Text: lastDay(m, v)},
@@ -151,7 +151,7 @@ func (d *Desk) showMission(w http.ResponseWriter, r *http.Request, form page.For
 // noticeTable lists revealed identities. Reasons are the administrateur's to read:
 // somebody has to be able to judge them.
 func noticeTable(list []mission.Notice, v desk.Visit, reasons bool) page.Table {
-	t := page.Table{Caption: "Identités révélées, de la dernière à la première", Columns: []string{"Date et heure", "Mission", "Identité"}}
+	t := page.Table{Caption: "Identités révélées, de la dernière à la première", Hidden: true, Columns: []string{"Date et heure", "Mission", "Identité"}}
 	if reasons {
 		t.Columns = append(t.Columns, "Motif")
 	}

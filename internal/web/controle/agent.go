@@ -109,7 +109,7 @@ func totals(records []journal.Record) page.Table {
 	slices.SortFunc(actions, func(a, b journal.Action) int {
 		return cmp.Or(lines[b].done+lines[b].refused-lines[a].done-lines[a].refused, cmp.Compare(a, b))
 	})
-	t := page.Table{Caption: "Totaux par action", Columns: []string{"Action", "Faites", "Refusées ou en échec"}}
+	t := page.Table{Caption: "Totaux par action", Hidden: true, Columns: []string{"Action", "Faites", "Refusées ou en échec"}}
 	for _, action := range actions {
 		t.Rows = append(t.Rows, []page.Cell{{Text: action.Label()}, {Text: strconv.Itoa(lines[action].done), Number: true},
 			{Text: strconv.Itoa(lines[action].refused), Number: true}})

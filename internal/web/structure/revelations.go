@@ -16,7 +16,7 @@ const noticesShown = 20
 // say what the control suspects of the team, or of themselves.
 func (d *Desk) notices(ctx context.Context, v desk.Visit) (page.Table, error) {
 	list, err := d.Notices.Notices(ctx, mission.NoticeFilter{OrganisationID: v.Organisation.ID, Limit: noticesShown})
-	t := page.Table{Caption: "Identités révélées à un auditeur, de la dernière à la première", Columns: []string{"Date et heure", "Mission", "Identité"}}
+	t := page.Table{Caption: "Identités révélées à un auditeur, de la dernière à la première", Hidden: true, Columns: []string{"Date et heure", "Mission", "Identité"}}
 	for _, n := range list {
 		who := "Agent " + n.Agent
 		if n.Kind == mission.Usager {
