@@ -137,6 +137,7 @@ func TestEveryMutationIsWritten(t *testing.T) {
 	post(thomas, thomas.URL.Path, map[string][]string{"identite": {"usager"}, "motif": {"Une identité nécessaire au contrôle."}, "confirmer": {"oui"}})
 	mi := w.openMission(sophie, "thomas", "structure", "ccas-valfictif")
 	post(sophie, "/administration/missions/"+mi.ID+"/terminer", map[string][]string{"motif": {"achevee"}})
+	post(thomas, "/controle/exporter?mandat="+last.id, map[string][]string{"format": {"csv"}})
 	nadia.Open(w.relais + "/compte").Click("fermer-1").MustBeAt("/compte").Click("fermer-les-autres").MustBeAt("/compte")
 	post(nadia, "/deconnexion", nil)
 	written := w.writtenRoutes()

@@ -6,23 +6,27 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"relais/internal/journal"
 	"relais/internal/preuve"
+	"relais/internal/scellement"
 	"relais/internal/store"
 )
 
 // exportWords is what a person says of the entries to export.
 type exportWords struct {
 	entry                                   int64
+	form                                    preuve.Form
 	mandat, from, to, acteur, action, issue string
 }
 
 func (w *exportWords) flags(fs *flag.FlagSet) {
 	fs.Int64Var(&w.entry, "entree", -1, "")
+	fs.StringVar((*string)(&w.form), "format", string(preuve.Evidence), "")
 	for name, to := range map[string]*string{"mandat": &w.mandat, "from": &w.from, "to": &w.to, "acteur": &w.acteur, "action": &w.action, "issue": &w.issue} {
 		fs.StringVar(to, name, "", "")
 	}
@@ -31,6 +35,9 @@ func (w *exportWords) flags(fs *flag.FlagSet) {
 // selection turns the words into a filter. Days are UTC days, the last one
 // included. Nothing asked is a mistake, not the whole journal.
 func (w *exportWords) selection(ctx context.Context, st *store.Store) (preuve.Selection, error) {
+	if !slices.Contains(preuve.Forms(), w.form) {
+		return preuve.Selection{}, errUsage
+	}
 	s := preuve.Selection{Actor: w.acteur, Action: w.action, Outcome: w.issue}
 	if w.entry >= 0 {
 		s.Entry = &w.entry
@@ -57,6 +64,31 @@ func (w *exportWords) selection(ctx context.Context, st *store.Store) (preuve.Se
 		return s, errUsage
 	}
 	return s, nil
+}
+
+// handOver makes an export and writes it to a new file. One that cannot be
+// written leaves an entry that says so.
+func handOver(ctx context.Context, c call, x scellement.Exporter, r scellement.Request, out string) error {
+	if _, err := os.Lstat(out); err == nil {
+		return fmt.Errorf("%s existe déjà : choisissez un autre nom", out)
+	}
+	e, err := x.Make(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = e.Close() }() // a scratch file
+	if err := writeNew(out, e.Reader()); err != nil {
+		return errors.Join(err, x.Failed(ctx, r, e))
+	}
+	if e.Warning != "" {
+		fmt.Fprintf(c.stderr, "Attention : %s\n", e.Warning)
+	}
+	what := "Preuve écrite"
+	if r.Form != preuve.Evidence {
+		what = "Export écrit"
+	}
+	_, err = fmt.Fprintf(c.stdout, "%s dans %s (%d entrées, %d octets). L’export est lui-même l’entrée %d du journal.\n", what, out, e.Count, e.Size, e.Index)
+	return err
 }
 
 // tell says what a bundle proves and what it does not.

@@ -25,8 +25,8 @@ var journalVerbs = []struct {
 	{"replay", "", "le comparer à l’état des mandats", replayJournal},
 	{"index", "", "refaire depuis les entrées les listes dont vivent les recherches, les signaux et les relevés", indexJournal},
 	{"key", "", "afficher la clé publique du journal (vkey)", journalKey},
-	{"export", "[--entree RANG] [--mandat NUMÉRO] [--from JOUR --to JOUR] [--acteur RÉF] [--action CODE] [--issue CODE] --out FICHIER.zip [--since CHECKPOINT]",
-		"écrire un fichier de preuve", journalExport},
+	{"export", "[--entree RANG] [--mandat NUMÉRO] [--from JOUR --to JOUR] [--acteur RÉF] [--action CODE] [--issue CODE] [--format preuve|csv|jsonl] --out FICHIER [--since CHECKPOINT]",
+		"écrire un fichier de preuve, un tableau ou les entrées brutes", journalExport},
 	{"verify-evidence", "FICHIER.zip --key VKEY [--since CHECKPOINT]", "vérifier un fichier de preuve, sans base ni réseau", verifyEvidence},
 	{"epoch", "", "ouvrir une nouvelle époque après une perte d’entrées", journalEpoch},
 	{"rotate-key", "[--finish]", "faire signer une nouvelle clé à côté de l’ancienne, puis (--finish) seule", rotateKey},
@@ -152,19 +152,8 @@ func journalExport(ctx context.Context, c call) error {
 		if err != nil {
 			return err
 		}
-		e, err := s.Export(ctx, st, scellement.Request{Filter: filter, By: operator(), Since: older, App: appVersion()})
-		if err != nil {
-			return err
-		}
-		defer func() { _ = e.Close() }() // a scratch file
-		if err := writeNew(*out, e.Reader()); err != nil {
-			return err
-		}
-		if e.Warning != "" {
-			fmt.Fprintf(c.stderr, "Attention : %s\n", e.Warning)
-		}
-		_, err = fmt.Fprintf(c.stdout, "Preuve écrite dans %s (%d entrées, %d octets). L’export est lui-même inscrit au journal.\n", *out, e.Count, e.Size)
-		return err
+		x := scellement.Exporter{Sealer: s, From: st}
+		return handOver(ctx, c, x, scellement.Request{Form: w.form, Filter: filter, By: operator(), Since: older, App: appVersion()}, *out)
 	})
 }
 

@@ -234,6 +234,8 @@ func (a *album) reviewing(g given) {
 		v.Open(w.relais + path)
 	}
 	a.revealing(v, g)
+	v.Open(w.relais+"/controle/mandats/"+g.id).Click("exporter").Fill("since", "rien").Click("exporter").MustStatus(http.StatusUnprocessableEntity)
+	v.Open(w.relais + "/controle/exporter") // nothing asked
 	claire := a.agent("claire")
 	for _, agent := range []string{"julien", "claire", "paul", "monique"} {
 		claire.Open(w.relais + "/structure/agents/" + w.idOf(agent))

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	exportTries = 5   // how often an export begins again because its mandat was written to meanwhile
-	exportTiles = 256 // of 16 kB each, for the proofs
-	numbered    = 10 * time.Second
+	exportTries = 5                // how often an export begins again because its mandat was written to meanwhile
+	exportTiles = 256              // of 16 kB each, for the proofs
+	numbered    = 10 * time.Second // how long an entry may take to have its number
 )
 
 // Archive is where an export's entries come from.
@@ -33,15 +33,20 @@ type Archive interface {
 
 // Request asks for an export.
 type Request struct {
-	Filter preuve.Selection
+	Form   preuve.Form      // "" = evidence
+	Filter preuve.Selection // as the export tells it
+	Find   journal.Filter   // as the journal is asked, where that differs: a label of an agent, a mission's scope
 	By     journal.Actor
 	Since  []byte // an older signed checkpoint that the reader holds, or nil
 	App    string
+	Max    int64 // entries; 0 = as many as there are
+	// Names says what stands for an actor in a CSV; nil = what the entry holds.
+	Names func(journal.Actor) (string, error)
 }
 
-// Evidence is a finished export, in a file without a name: nothing of it stays
+// Finished is an export made, in a file without a name: nothing of it stays
 // once it is closed.
-type Evidence struct {
+type Finished struct {
 	File    *os.File
 	Size    int64
 	SHA256  string
@@ -51,10 +56,10 @@ type Evidence struct {
 }
 
 // Close gives the room back.
-func (e *Evidence) Close() error { return e.File.Close() }
+func (e *Finished) Close() error { return e.File.Close() }
 
 // Reader gives the whole file.
-func (e *Evidence) Reader() io.Reader { return io.NewSectionReader(e.File, 0, e.Size) }
+func (e *Finished) Reader() io.Reader { return io.NewSectionReader(e.File, 0, e.Size) }
 
 // scratch makes a file in RELAIS_DATA that nobody else can open and that is gone
 // when the program is.
@@ -81,7 +86,7 @@ func (s *Sealer) spool() (preuve.Spool, error) {
 // authority, and returns the evidence file, which was verified before. A time
 // authority or a witness that fails is told in the warning and is not an error:
 // the rest stands without it.
-func (s *Sealer) Export(ctx context.Context, from Archive, r Request) (*Evidence, error) {
+func (s *Sealer) Export(ctx context.Context, from Archive, r Request) (*Finished, error) {
 	since, err := s.since(ctx, r.Since)
 	if err != nil {
 		return nil, err
@@ -101,19 +106,6 @@ func (s *Sealer) Export(ctx context.Context, from Archive, r Request) (*Evidence
 	}
 	e.Warning, e.Count, e.Index = warning, p.count, p.Export.Index
 	return e, nil
-}
-
-// since reads the reader's older checkpoint, which must be one of ours.
-func (s *Sealer) since(_ context.Context, raw []byte) (journal.Checkpoint, error) {
-	if raw == nil {
-		return journal.Checkpoint{}, nil
-	}
-	keys, err := readKeys(s.o.Dir)
-	if err != nil {
-		return journal.Checkpoint{}, fmt.Errorf("journal.key: %w", err)
-	}
-	c, _, err := journal.OpenCheckpoint(raw, verifiers(keys)...)
-	return c, err
 }
 
 // recorded is what an export needs once its entry is written.
@@ -137,7 +129,7 @@ func (s *Sealer) record(ctx context.Context, from Archive, r Request) (*preuve.D
 	p.Since = r.Since
 	p.Header = preuve.Header{Origin: first.Origin, Policy: preuve.PolicyText(vkeys(keys), s.policy.raw), RequestedBy: r.By, At: s.o.Now(), App: r.App}
 	for range exportTries {
-		d, err := s.gather(ctx, from, r.Filter)
+		d, err := s.gather(ctx, from, r)
 		if err != nil {
 			return nil, p, err
 		}
@@ -153,21 +145,15 @@ func (s *Sealer) record(ctx context.Context, from Archive, r Request) (*preuve.D
 }
 
 // gather reads the entries asked for, and those that emptied some of them.
-func (s *Sealer) gather(ctx context.Context, from Archive, f preuve.Selection) (*preuve.Draft, error) {
+func (s *Sealer) gather(ctx context.Context, from Archive, r Request) (*preuve.Draft, error) {
+	f := r.Filter
 	d, err := preuve.NewDraft(f, s.spool)
 	if err != nil {
 		return nil, err
 	}
 	found := false
 	add := func(row journal.Row) error { found = true; return d.Add(row) }
-	if f.Entry != nil {
-		var row journal.Row
-		if row, err = from.Entry(ctx, *f.Entry); err == nil {
-			err = add(row)
-		}
-	} else {
-		err = from.Extract(ctx, f.Filter(), add)
-	}
+	err = r.read(ctx, from, add)
 	if err == nil && !found && f.Complete() == preuve.OneMandat {
 		err = journal.ErrNotFound
 	}
@@ -198,35 +184,12 @@ func (s *Sealer) enter(ctx context.Context, from Archive, d *preuve.Draft, p *re
 	if err := from.Append(ctx, fact); err != nil {
 		return false, err
 	}
-	record, err := find(ctx, from, m.Last, fact)
+	record, err := find(ctx, from, m.Last, fact, "manifeste_sha256")
 	if err != nil || m.Complete == preuve.OneMandat && record.StreamSeq != m.Stream[0].Last+1 {
 		return false, err
 	}
 	p.Export, err = from.Entry(ctx, record.Index)
 	return true, err
-}
-
-// find reads the export's own entry back: the one that names the manifest. It
-// waits for its number.
-func find(ctx context.Context, from Archive, above int64, fact journal.Fact) (journal.Record, error) {
-	wait, stop := context.WithTimeout(ctx, numbered)
-	defer stop()
-	for {
-		records, err := from.Journal(wait, journal.Filter{Action: journal.JournalExport, Limit: 100})
-		if err != nil {
-			return journal.Record{}, err
-		}
-		for _, r := range records {
-			if r.Index > above && r.Details["manifeste_sha256"] == fact.Detail("manifeste_sha256") {
-				return r, nil
-			}
-		}
-		select {
-		case <-wait.Done():
-			return journal.Record{}, journal.ErrNotFound
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
 
 // attach seals what now includes the export's entry, and prepares the proofs.
@@ -240,7 +203,7 @@ func (s *Sealer) attach(ctx context.Context, p *preuve.Sealing, since journal.Ch
 		return nil
 	}
 	if since.Origin != p.Checkpoint.Origin {
-		return fmt.Errorf("le point de contrôle donné est d’une autre origine (%s, ici %s)", since.Origin, p.Checkpoint.Origin)
+		return fmt.Errorf("%w : une nouvelle époque vient d’être ouverte", ErrSince)
 	}
 	p.Consistency, err = journal.ProveConsistency(p.Tree, since.Size, p.Checkpoint.Size)
 	return err
@@ -263,7 +226,7 @@ func (s *Sealer) outside(ctx context.Context, p *preuve.Sealing) (warning string
 }
 
 // pack builds the file and verifies it as the reader will.
-func (s *Sealer) pack(d *preuve.Draft, p preuve.Sealing) (*Evidence, error) {
+func (s *Sealer) pack(d *preuve.Draft, p preuve.Sealing) (*Finished, error) {
 	keys, err := readKeys(s.o.Dir)
 	if err != nil {
 		return nil, err
@@ -287,5 +250,5 @@ func (s *Sealer) pack(d *preuve.Draft, p preuve.Sealing) (*Evidence, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Evidence{File: f, Size: out.size, SHA256: out.digest()}, nil
+	return &Finished{File: f, Size: out.size, SHA256: out.digest()}, nil
 }

@@ -5,7 +5,8 @@
 // lets nobody in without a mission), that what is shown is pseudonymous (kinds of
 // actors, labels of this mission, opaque references, never a name) but for the
 // page that follows a recorded revelation, and that an auditeur's own search
-// leaves its entry before its results are shown. It changes nothing else, and it
+// leaves its entry before its results are shown. It changes nothing else
+// (an export is an entry too), and it
 // does not verify the journal: `relais journal verify` does, on every entry.
 //
 //	GET  /controle                            the journal, filtered, newest first
@@ -18,6 +19,8 @@
 //	GET  /controle/entrees/{index}/reveler    ask for an identity, with a reason
 //	POST /controle/entrees/{index}/reveler    reveal it
 //	GET  /controle/revelation                 the identity, once
+//	GET  /controle/exporter                   what an export would hold
+//	POST /controle/exporter                   make and download it
 //	GET  /controle/signaux                    entries worth a second look, and the rules
 //	GET  /controle/activite                   what the journal counts, drawn
 package controle
@@ -25,9 +28,11 @@ package controle
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"relais/internal/aidant"
@@ -87,7 +92,11 @@ type Desk struct {
 	Seal        Seal
 	Vitals      Vitals
 	Watch       Watch
+	Exports     Exports
+	App         string // version of the program, for exports
 	Now         func() time.Time
+
+	exporting sync.Map // ids of the auditeurs whose export is being made here
 }
 
 // Routes lists the desk's routes.
@@ -98,6 +107,8 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "GET /controle/entrees/{index}", Access: desk.Auditeur, Handle: d.entry},
 		{Pattern: "GET /controle/mandats/{id}", Access: desk.Auditeur, Handle: d.timeline},
 		{Pattern: "GET /controle/agents/{ref}", Access: desk.Auditeur, Handle: d.agent},
+		{Pattern: "GET /controle/exporter", Access: desk.Auditeur, Handle: d.askExport},
+		{Pattern: "POST /controle/exporter", Access: desk.Auditeur, Handle: d.export},
 		{Pattern: "GET /controle/mission", Access: desk.Auditeur, AnyMission: true, Handle: d.mission},
 		{Pattern: "POST /controle/mission", Access: desk.Auditeur, AnyMission: true, Handle: d.chooseMission},
 		{Pattern: "GET /controle/entrees/{index}/reveler", Access: desk.Auditeur, Handle: d.askIdentity},
@@ -117,6 +128,7 @@ type listPage struct {
 	Filtered   bool
 	Older      string
 	Newer      string
+	Export     string // where this search is exported, "" without a criterion
 	Further    string // where a search that stopped at its bound goes on
 	Examined   string // how many rows it had read by then
 	Refusal    bool   // the journal is not being signed
@@ -162,6 +174,9 @@ func (p *listPage) show(q query, found journal.Page) {
 	}
 	if q.filter.Before > 0 {
 		p.Newer = q.link(0)
+	}
+	if _, search, ok := strings.Cut(q.link(0), "?"); ok {
+		p.Export = exporter + "?" + search
 	}
 }
 
@@ -217,6 +232,7 @@ type timelinePage struct {
 	Gapless bool
 	Count   int
 	Reveal  string // where an identity is asked for
+	Export  string
 }
 
 // timeline shows one mandat's entries; its own opening is a search.
@@ -240,7 +256,7 @@ func (d *Desk) timeline(w http.ResponseWriter, r *http.Request) error {
 	}
 	slices.SortFunc(records, func(a, b journal.Record) int { return int(a.StreamSeq - b.StreamSeq) })
 	p := &timelinePage{Layout: v.Layout("Un mandat au fil du temps", home), Short: short(id), Count: len(records), Gapless: gapless(records)}
-	p.Wide, p.Reveal = true, revealPath(records[0].Index)
+	p.Wide, p.Reveal, p.Export = true, revealPath(records[0].Index), exporter+"?mandat="+url.QueryEscape(id)
 	p.Results = page.Table{Caption: "Entrées de ce mandat, de la plus ancienne à la plus récente",
 		Columns: []string{"Compteur", "Date et heure", "Action", "Issue", "Acteur", "Motif", "Entrée"}}
 	last := records[len(records)-1].StreamSeq

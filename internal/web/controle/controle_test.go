@@ -23,17 +23,22 @@ import (
 var at = time.Date(2026, 11, 21, 9, 5, 7, 0, time.UTC)
 
 type house struct {
-	seal    scellement.State
-	vitals  journal.Vitals
-	facets  journal.Facets
-	recent  int // identities revealed lately
-	erased  bool
-	cookies map[string]any
-	rows    []journal.Row
-	asked   journal.Filter
-	facts   []journal.Fact
-	number  string
-	bounded int64 // where a search stops for having read enough
+	dir       string
+	request   scellement.Request
+	exportErr error
+	during    func()
+	failed    int
+	seal      scellement.State
+	vitals    journal.Vitals
+	facets    journal.Facets
+	recent    int // identities revealed lately
+	erased    bool
+	cookies   map[string]any
+	rows      []journal.Row
+	asked     journal.Filter
+	facts     []journal.Fact
+	number    string
+	bounded   int64 // where a search stops for having read enough
 
 	found   []signal.Found
 	watched signal.Filter
@@ -139,7 +144,7 @@ func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	h := &house{number: "346789BCDFGH", cookies: map[string]any{}}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "audit", GivenName: "Aude", UsualName: "Iteuse", Roles: []aidant.Role{aidant.RoleAuditeur}},
 		Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}, Mission: &order, Missions: []mission.Mission{order}, Within: "Tout le journal"}
-	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Facets: h, Agents: h, Revelations: h, Cookies: h, Seal: h, Vitals: h, Watch: h,
+	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Facets: h, Agents: h, Revelations: h, Cookies: h, Seal: h, Vitals: h, Watch: h, Exports: h,
 		Now: func() time.Time { return at }}).Routes(), v
 }
 

@@ -27,6 +27,7 @@ type entryPage struct {
 	Fault   string // why the entry does not hold, "" when its own parts agree
 	Agent   string // where everything this agent did is, "" for another actor
 	Reveal  string // where an identity is asked for, "" when there is none
+	Export  string
 }
 
 // entry shows one entry as it is stored. Opening it is a search of one.
@@ -42,7 +43,7 @@ func (d *Desk) entry(w http.ResponseWriter, r *http.Request) error {
 	}
 	title := "Entrée " + strconv.FormatInt(index, 10)
 	p := &entryPage{Layout: v.Layout(title, home), Heading: title, Body: string(row.Body), Leaf: row.Leaf.String()}
-	p.Wide = true
+	p.Wide, p.Export = true, exporter+"?entree="+strconv.FormatInt(index, 10)
 	rec, fault := sound(row)
 	if row.PrunedBy != 0 {
 		p.Pruned = "Le contenu de cette entrée d’accès a été supprimé au terme de sa durée de conservation (entrée " +
