@@ -144,10 +144,11 @@ func (v *Verifier) addPruned(row Row) string {
 		return fmt.Sprintf("le contenu d’une entrée de preuve (%s) a été supprimé", r.Action)
 	}
 	if r.Mandat != "" {
-		if end := v.streams[r.Mandat]; r.StreamSeq != end.seq+1 {
+		end := v.end([]byte(r.Mandat))
+		if r.StreamSeq != end.seq+1 {
 			return fmt.Sprintf("le fil du mandat est rompu (numéro %d après %d)", r.StreamSeq, end.seq)
 		}
-		v.streams[r.Mandat] = streamEnd{seq: r.StreamSeq, leaf: row.Leaf}
+		end.seq, end.leaf = r.StreamSeq, row.Leaf
 	}
 	sum := v.pruning.sums[row.PrunedBy]
 	if sum == nil {
@@ -156,7 +157,6 @@ func (v *Verifier) addPruned(row Row) string {
 	}
 	sum.Add(r)
 	v.pruning.total++
-	v.grow(row.Leaf)
 	return ""
 }
 

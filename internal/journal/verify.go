@@ -2,10 +2,12 @@ package journal
 
 import (
 	"cmp"
-	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // ErrTampered is wrapped by every finding of a [Verifier].
@@ -36,12 +38,15 @@ type Row struct {
 }
 
 // Verifier replays a journal from its first entry. Use Add for each row in
-// order, then Finish.
+// order, then Finish. With Expect before, what does not show in an entry by
+// itself is found within 256 of it, not at the end.
 type Verifier struct {
-	head    Head
-	nodes   []Node
-	streams map[string]streamEnd
-	pruning pruning
+	size     int64
+	edge     []Hash // roots of the perfect subtrees, largest first
+	nodes    []Node
+	expected map[int64]Hash // nil: nodes are compared by Finish alone
+	streams  map[string]*streamEnd
+	pruning  pruning
 }
 
 type streamEnd struct {
@@ -51,74 +56,115 @@ type streamEnd struct {
 
 // NewVerifier starts at the empty tree.
 func NewVerifier() *Verifier {
-	return &Verifier{head: Head{Root: EmptyRoot()}, streams: map[string]streamEnd{}, pruning: newPruning()}
+	return &Verifier{streams: map[string]*streamEnd{}, pruning: newPruning()}
+}
+
+// Expect gives the nodes that the store keeps, before the first Add: each is
+// compared as soon as its entries are complete.
+func (v *Verifier) Expect(nodes []Node) {
+	v.expected = make(map[int64]Hash, len(nodes))
+	for _, n := range nodes {
+		v.expected[n.Index] = n.Hash
+	}
 }
 
 // Add checks the next row: its index, its leaf, its canonical form, its copies
-// and its place in its mandat's stream. The error is a [*Finding].
+// and its place in its mandat's stream. The error is a [*Finding]. It keeps
+// nothing of the row.
 func (v *Verifier) Add(row Row) error {
 	bad := func(format string, args ...any) error {
-		return &Finding{Index: v.head.Size, Why: fmt.Sprintf(format, args...)}
+		return &Finding{Index: v.size, Why: fmt.Sprintf(format, args...)}
 	}
-	if row.Index != v.head.Size {
+	if row.Index != v.size {
 		return bad("une entrée manque ou est en trop (index %d)", row.Index)
 	}
 	if row.PrunedBy != 0 {
 		if why := v.addPruned(row); why != "" {
 			return bad("%s", why)
 		}
-		return nil
+		return v.grow(row.Leaf)
 	}
 	if Leaf(row.Body) != row.Leaf {
 		return bad("l’empreinte ne correspond pas au contenu")
 	}
-	r, err := Parse(row.Body)
-	if err != nil {
-		return bad("%v", err)
+	e, ok := scan(row.Body)
+	if !ok || Action(e.action) == JournalPrune {
+		r, err := Parse(row.Body)
+		if err != nil {
+			return bad("%v", err)
+		}
+		e = r.scanned()
+		v.pruning.claim(row.Index, r)
 	}
-	if row.Altered || !sameCopies(r, row.Copies) {
+	if row.Altered || !e.same(row.Copies) {
 		return bad("les colonnes de recherche ne correspondent pas au contenu")
 	}
-	if r.Mandat != "" {
-		end := v.streams[r.Mandat]
-		if r.StreamSeq != end.seq+1 || r.prev != prevText(end) {
-			return bad("le fil du mandat est rompu (numéro %d après %d)", r.StreamSeq, end.seq)
+	if len(e.mandat) > 0 {
+		end := v.end(e.mandat)
+		if e.seq != end.seq+1 || e.prev != end.leaf {
+			return bad("le fil du mandat est rompu (numéro %d après %d)", e.seq, end.seq)
 		}
-		v.streams[r.Mandat] = streamEnd{seq: r.StreamSeq, leaf: row.Leaf}
+		end.seq, end.leaf = e.seq, row.Leaf
 	}
-	v.pruning.claim(row.Index, r)
-	v.grow(row.Leaf)
+	return v.grow(row.Leaf)
+}
+
+// end is where a mandat's stream stands; before its first entry, at zero.
+func (v *Verifier) end(mandat []byte) *streamEnd {
+	end := v.streams[string(mandat)]
+	if end == nil {
+		end = &streamEnd{}
+		v.streams[string(mandat)] = end
+	}
+	return end
+}
+
+// grow adds a leaf to the tree, and compares the nodes it completes.
+func (v *Verifier) grow(leaf Hash) error {
+	node := leaf
+	for level := 0; v.size>>level&1 == 1; level++ {
+		node = tlog.NodeHash(v.edge[len(v.edge)-1], node)
+		v.edge = v.edge[:len(v.edge)-1]
+		if (level+1)%tileHeight != 0 {
+			continue
+		}
+		index := tlog.StoredHashIndex(level+1, v.size>>(level+1))
+		v.nodes = append(v.nodes, Node{Index: index, Hash: node})
+		if v.expected != nil && v.expected[index] != node {
+			return v.among(v.size>>(level+1)<<(level+1), v.size)
+		}
+	}
+	v.edge = append(v.edge, node)
+	v.size++
 	return nil
 }
 
-func (v *Verifier) grow(leaf Hash) {
-	head, nodes := v.head.Append(leaf)
-	v.head, v.nodes = head, append(v.nodes, nodes...)
+// among is the finding that some entries do not give the hash that is kept for
+// them together, each being sound by itself.
+func (v *Verifier) among(first, last int64) error {
+	return &Finding{Index: first, Why: fmt.Sprintf("les entrées %d à %d ne donnent pas l’empreinte gardée pour elles : l’une d’elles a été échangée ou réécrite, ou le nœud de l’arbre", first, last)}
 }
 
-func prevText(end streamEnd) string {
-	if end.seq == 0 {
-		return ""
-	}
-	return base64.StdEncoding.EncodeToString(end.leaf[:])
-}
-
-func sameCopies(r, c Record) bool {
-	return r.ID == c.ID && r.At.Equal(c.At) && r.Actor.Type == c.Actor.Type && r.Actor.Ref == c.Actor.Ref &&
-		r.Action == c.Action && r.Object == c.Object && r.Mandat == c.Mandat && r.Outcome == c.Outcome && r.StreamSeq == c.StreamSeq
+func (e *scanned) same(c Record) bool {
+	return string(e.id) == c.ID && e.at.Equal(c.At) && string(e.actorType) == string(c.Actor.Type) && string(e.actorRef) == c.Actor.Ref &&
+		string(e.action) == string(c.Action) && string(e.objectType) == c.Object.Type && string(e.objectID) == c.Object.ID &&
+		string(e.mandat) == c.Mandat && string(e.outcome) == string(c.Outcome) && e.seq == c.StreamSeq
 }
 
 // Finish compares the tree rebuilt from the bodies with the stored head and the
 // stored nodes. The error is a [*Finding].
 func (v *Verifier) Finish(head Head, nodes []Node) error {
-	bad := func(why string) error { return &Finding{Index: v.head.Size, Why: why} }
-	if head.Size != v.head.Size {
+	bad := func(why string) error { return &Finding{Index: v.size, Why: why} }
+	if head.Size != v.size {
 		return bad(fmt.Sprintf("la tête annonce %d entrées", head.Size))
 	}
 	if err := head.Check(); err != nil {
 		return bad(err.Error())
 	}
-	if head.Root != v.head.Root || !slices.Equal(head.Edge, v.head.Edge) {
+	if err := v.rest(head); err != nil {
+		return err
+	}
+	if head.Root != v.Head().Root || !slices.Equal(head.Edge, v.edge) {
 		return bad("la racine ne suit pas des entrées")
 	}
 	byIndex := func(a, b Node) int { return cmp.Compare(a.Index, b.Index) }
@@ -128,12 +174,34 @@ func (v *Verifier) Finish(head Head, nodes []Node) error {
 	return v.pruning.check()
 }
 
+// rest compares, where nodes were expected, the last entries that fill no tile.
+func (v *Verifier) rest(head Head) error {
+	if v.expected == nil {
+		return nil
+	}
+	first := int64(0)
+	for i := range v.edge {
+		size := int64(1) << (bits.Len64(uint64(v.size-first)) - 1)
+		if size < 1<<tileHeight && head.Edge[i] != v.edge[i] {
+			return v.among(first, first+size-1)
+		}
+		first += size
+	}
+	return nil
+}
+
 // StreamEnd tells the last counter and leaf of one mandat's stream among the
 // rows added so far.
 func (v *Verifier) StreamEnd(mandat string) (seq int64, leaf Hash) {
-	end := v.streams[mandat]
-	return end.seq, end.leaf
+	if end := v.streams[mandat]; end != nil {
+		return end.seq, end.leaf
+	}
+	return 0, Hash{}
 }
 
 // Head is the tree rebuilt so far.
-func (v *Verifier) Head() Head { return v.head }
+func (v *Verifier) Head() Head {
+	h := Head{Size: v.size, Edge: slices.Clone(v.edge)}
+	h.Root = h.fold()
+	return h
+}

@@ -85,6 +85,7 @@ func (q *queries) journal() {
 	q.keysLast = query("SELECT id, body FROM journal" + keys + " ORDER BY id DESC LIMIT 1") // the row last written, numbered or not
 	q.keysBefore = query("SELECT idx AS id, body FROM journal_entry" + keys + " AND idx < ? ORDER BY idx")
 	q.verifyRows = query("SELECT " + indexed(entryRow{}) + " FROM journal_entry ORDER BY idx")
+	q.verifyQuick = verifyQuick()
 	q.verifyNodes = "SELECT idx, h FROM journal_node ORDER BY idx"
 	q.verifyLeaves = `SELECT j.id FROM journal j LEFT JOIN journal_leaf l ON l.idx = j.id AND l.entry_id = j.id AND l.h = j.leaf
 		WHERE l.idx IS NULL UNION ALL SELECT idx FROM journal_leaf WHERE idx NOT IN (SELECT id FROM journal) ORDER BY 1 LIMIT 1` // PostgreSQL only

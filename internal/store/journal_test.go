@@ -174,6 +174,28 @@ func TestGuards(t *testing.T) {
 	})
 }
 
+// TestExchangedEntries: two entries of different streams in each other's place,
+// leaves and copies with them, are found in their tile, or in the tree's last part.
+func TestExchangedEntries(t *testing.T) {
+	for _, c := range []struct{ a, b, found int64 }{{10, 200, 0}, {300, 301, 256}, {513, 515, 512}} {
+		h := newHouse(t, store.SQLite)
+		var many []journal.Fact
+		for n := range 600 {
+			many = append(many, aidant.LoginFailed(fmt.Sprint("x", n)))
+		}
+		h.ok(h.Append(h.ctx, many...))
+		h.dropGuards("journal")
+		_, err := h.raw(fmt.Sprintf("PRAGMA foreign_keys = off; UPDATE journal SET id = 99999 WHERE id = %d; UPDATE journal SET id = %d WHERE id = %d; UPDATE journal SET id = %d WHERE id = 99999",
+			c.a, c.a, c.b, c.b))
+		h.ok(err)
+		_, err = h.VerifyJournal(h.ctx)
+		var f *journal.Finding
+		if !errors.As(err, &f) || f.Index != c.found {
+			t.Errorf("%d and %d exchanged: %v, want it at %d", c.a, c.b, err, c.found)
+		}
+	}
+}
+
 // TestTamperingIsFound changes rows with the guards dropped, and expects the
 // index of the first entry that does not hold.
 func TestTamperingIsFound(t *testing.T) {
@@ -190,8 +212,8 @@ func TestTamperingIsFound(t *testing.T) {
 		"the tail":   {"journal", "DELETE FROM journal WHERE id = (SELECT max(id) FROM journal)", -1},
 		"a head":     {"journal_head", "UPDATE journal_head SET root = (SELECT leaf FROM journal WHERE id = 0)", -1},
 		"an edge":    {"journal_head", "UPDATE journal_head SET edge = root", -1},
-		"a node":     {"journal_node", "UPDATE journal_node SET h = (SELECT leaf FROM journal WHERE id = 0)", -1},
-		"no node":    {"journal_node", "DELETE FROM journal_node", -1},
+		"a node":     {"journal_node", "UPDATE journal_node SET h = (SELECT leaf FROM journal WHERE id = 0)", 0},
+		"no node":    {"journal_node", "DELETE FROM journal_node", 0}, // the first entry that it is over
 	} {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(h *house) {

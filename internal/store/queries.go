@@ -9,7 +9,7 @@ type queries struct {
 	entryInsert, entryAppend, nodeInsert                      query
 	streamEnd, entryAt, entriesOfMandat                       query
 	journalBounds, keysLast, keysBefore                       query
-	verifyRows, verifyNodes, verifyLeaves                     query
+	verifyRows, verifyQuick, verifyNodes, verifyLeaves        query
 	keyInsert, keyDelete, keyByName, keyOnce                  query
 	maskList, firstDispute                                    query
 	debitMark, debitSave, debitOpen, debitForget              query

@@ -38,14 +38,15 @@ func (s *Store) VerifyJournal(ctx context.Context) (journal.Head, error) {
 	}
 	defer func() { _ = snapshot.Rollback() }() // it only read
 	v := journal.NewVerifier()
+	nodes, err := s.nodes(ctx, snapshot)
+	if err != nil {
+		return v.Head(), err
+	}
+	v.Expect(nodes)
 	if err := s.verifyEntries(ctx, snapshot, v); err != nil {
 		return v.Head(), err
 	}
 	if err := s.verifyLeaves(ctx, snapshot); err != nil {
-		return v.Head(), err
-	}
-	nodes, err := s.nodes(ctx, snapshot)
-	if err != nil {
 		return v.Head(), err
 	}
 	var row headRow
@@ -60,6 +61,9 @@ func (s *Store) VerifyJournal(ctx context.Context) (journal.Head, error) {
 }
 
 func (s *Store) verifyEntries(ctx context.Context, snapshot *sqlx.Tx, v *journal.Verifier) error {
+	if _, lite := s.engine.(*writer); lite {
+		return s.verifyQuickly(ctx, snapshot, v)
+	}
 	rows, err := snapshot.QueryxContext(ctx, string(s.q.verifyRows))
 	if err != nil {
 		return err
