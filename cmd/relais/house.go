@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -96,16 +95,13 @@ func (h *house) buildIdentity() error {
 }
 
 func (h *house) buildProvider() error {
-	keys, err := provider.LoadKeys(h.cfg.Data)
-	if err != nil {
-		return fmt.Errorf("clés du fournisseur: %w", err)
-	}
 	clients := make([]provider.Client, 0, len(h.cfg.Clients))
 	for _, c := range h.cfg.Clients {
 		clients = append(clients, providerClient(c))
 	}
+	var err error
 	h.provider, err = provider.New(provider.Options{
-		Issuer: h.cfg.PublicURL.String(), Clients: clients, Keys: keys, Ledger: h.store, Recorder: h.store,
+		Issuer: h.cfg.PublicURL.String(), Clients: clients, Ledger: h.store, Recorder: h.store,
 		Reuse:  reuse{h.store, h.sessions, h.now},
 		Sealer: h.vault, Pseudonym: h.vault.Pseudonym, CourrielAbsent: h.cfg.CourrielAbsent,
 		Now: h.now, Log: h.log, Secure: h.secure(),

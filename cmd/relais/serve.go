@@ -70,6 +70,9 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	if err := errors.Join(h.firstKeys(ctx), h.refreshKeys(ctx)); err != nil {
+		return errors.Join(fmt.Errorf("clés du fournisseur: %w", err), listener.Close(), h.store.Close())
+	}
 	server := newHTTPServer(h.handler, h.log)
 	served := make(chan error, 1)
 	go func() {
@@ -87,6 +90,7 @@ func (h *house) run(ctx context.Context, listener net.Listener) error {
 	}
 	go h.nightly(background)
 	go h.follow(background)
+	go h.followKeys(background)
 	sealed := make(chan struct{})
 	go func() { h.sealer.Run(background); close(sealed) }()
 	var failure error

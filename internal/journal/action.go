@@ -74,6 +74,7 @@ const (
 	Heartbeat     Action = "journal.heartbeat"
 	ClockBack     Action = "horloge.recul"
 	CoffreRotate  Action = "coffre.rotate"
+	KeysRotate    Action = "fournisseur.cles"
 	AgentsForget  Action = "agents.forget"
 )
 
@@ -150,6 +151,7 @@ var labels = map[Action]label{
 	JournalVerify: {"Journal entier vérifié", Evidence},
 	Heartbeat:     {"Relais fonctionne", Access},
 	ClockBack:     {"L’horloge a reculé", Evidence},
+	KeysRotate:    {"Clés de signature du fournisseur ajoutées", Evidence},
 	CoffreRotate:  {"Clé maîtresse du coffre renouvelée", Evidence},
 	AgentsForget:  {"Identités d’agents rendues illisibles", Evidence},
 	MissionOpen:   {"Mission d’un auditeur ouverte", Evidence},

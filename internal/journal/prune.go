@@ -168,3 +168,9 @@ func (v *Verifier) Pruned() int64 { return v.pruning.total }
 func Rotated(by Actor, keys int) Fact {
 	return NewFact(by, CoffreRotate, Object{Type: "coffre"}).With("cles", strconv.Itoa(keys))
 }
+
+// ProviderRotated is the fact that so many signing keys of the provider were added,
+// the first of which is named, beside so many that were there.
+func ProviderRotated(by Actor, kid string, added, before int) Fact {
+	return NewFact(by, KeysRotate, Object{Type: "cle", ID: kid}).With("ajoutees", strconv.Itoa(added)).With("avant", strconv.Itoa(before))
+}

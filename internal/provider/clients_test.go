@@ -9,9 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -193,79 +190,5 @@ func TestGuard20ClientKeys(t *testing.T) {
 	h.later(25 * time.Hour)
 	if status := login(keys[1], "zz"); status != 401 {
 		t.Errorf("after a day of outage = %d", status)
-	}
-}
-
-func TestGuard14Rotation(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "cles-fournisseur.json")
-	if _, err := provider.LoadKeys(dir); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(text, &set); err != nil {
-		t.Fatal(err)
-	}
-	set.Keys = append([]jose.JSONWebKey{newKey(t, "neuve", "sig", "ES256")}, set.Keys...)
-	if text, err = json.Marshal(set); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	keys, err := provider.LoadKeys(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := newHouse(t, func(o *provider.Options) { o.Keys = keys })
-	code, _ := h.browser().code(hubRequest())
-	tk, _ := h.token(hubForm(code))
-	token, err := jwt.ParseSigned(tk.IDToken, []jose.SignatureAlgorithm{jose.ES256})
-	if err != nil || token.Headers[0].KeyID != "neuve" {
-		t.Errorf("signed by %v, %v", token.Headers, err)
-	}
-	if n := len(h.published().Keys); n != 3 {
-		t.Errorf("%d keys published", n)
-	}
-}
-
-func TestLoadKeys(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "neuf")
-	path := filepath.Join(dir, "cles-fournisseur.json")
-	first, err := provider.LoadKeys(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-	again, err := provider.LoadKeys(dir)
-	if err != nil || first.Public().Keys[0].KeyID != again.Public().Keys[0].KeyID {
-		t.Errorf("second start: %v", err)
-	}
-	if s := fmt.Sprintf("%v %+v %#v", first, first, first); strings.Contains(s, "0x") || len(s) > 60 {
-		t.Errorf("printed: %s", s)
-	}
-	if err := os.Chmod(path, 0o640); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := provider.LoadKeys(dir); err == nil || !strings.Contains(err.Error(), "chmod 600") {
-		t.Errorf("readable by the group: %v", err)
-	}
-	for _, bad := range []string{"", "{}", `{"keys":[]}`, string(publicSet(t, newKey(t, "a", "sig", "ES256")))} {
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := provider.LoadKeys(dir); err == nil {
-			t.Errorf("%.20q was accepted", bad)
-		}
 	}
 }

@@ -6,12 +6,9 @@ import (
 	"slices"
 )
 
-// publish writes the two public documents, once.
+// publish writes the public document, once.
 func (p *Provider) publish() error {
 	var err error
-	if p.jwks, err = json.Marshal(p.opts.Keys.Public()); err != nil {
-		return err
-	}
 	p.discovery, err = json.Marshal(p.metadata())
 	return err
 }
@@ -94,8 +91,19 @@ func claimNames() []string {
 	return names
 }
 
-// static serves a document made at the start; five minutes let a new key be seen
-// before it signs.
+// jwks serves the public keys of the moment. Five minutes of cache let a new key
+// be seen by all before it signs.
+func (p *Provider) jwks(w http.ResponseWriter, r *http.Request) {
+	body, err := json.Marshal(p.keys.Load().Public(p.opts.Now()))
+	if err != nil {
+		p.opts.Log.ErrorContext(r.Context(), "provider: keys not published", "err", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	static(body)(w, r)
+}
+
+// static serves a public document.
 func static(body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -163,7 +163,6 @@ func TestNewRefuses(t *testing.T) {
 	for name, change := range map[string]func(*provider.Options){
 		"issuer with a slash": func(o *provider.Options) { o.Issuer += "/" },
 		"issuer with a path":  func(o *provider.Options) { o.Issuer += "/op" },
-		"no keys":             func(o *provider.Options) { o.Keys = provider.Keys{} },
 		"no ledger":           func(o *provider.Options) { o.Ledger = nil },
 		"same client twice":   func(o *provider.Options) { o.Clients = append(o.Clients, o.Clients[0]) },
 		"short secret":        func(o *provider.Options) { o.Clients[0].Secret = "court" },

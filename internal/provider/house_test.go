@@ -232,7 +232,12 @@ var (
 
 func newHouse(t testing.TB, change ...func(*provider.Options)) *house {
 	t.Helper()
-	keysOnce.Do(func() { testKeys, keysErr = provider.LoadKeys(t.TempDir()) })
+	keysOnce.Do(func() {
+		list, err := provider.NewSigningKeys(time.Now().Add(-time.Hour))
+		if keysErr = err; err == nil {
+			testKeys, keysErr = provider.NewKeys(list)
+		}
+	})
 	if keysErr != nil {
 		t.Fatal(keysErr)
 	}

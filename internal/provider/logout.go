@@ -100,7 +100,7 @@ func (p *Provider) readHint(text string) (*registered, hint, error) {
 	}
 	var key any = []byte(c.Secret)
 	if head.Algorithm != "HS256" {
-		public, ok := p.opts.Keys.public(head.KeyID, head.Algorithm)
+		public, ok := p.keys.Load().public(head.KeyID, head.Algorithm, p.opts.Now())
 		if !ok {
 			return nil, hint{}, errHint
 		}

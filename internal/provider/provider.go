@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
@@ -44,7 +45,7 @@ type Sealer interface {
 type Options struct {
 	Issuer   string // the public URL, without path or trailing slash
 	Clients  []Client
-	Keys     Keys
+	Keys     Keys // may be empty until SetKeys
 	Ledger   Ledger
 	Recorder Recorder
 	Reuse    Reuse  // nil: every request is a new choice
@@ -74,7 +75,7 @@ type Provider struct {
 	catalogue domaine.Catalogue
 	lib       http.Handler
 	discovery []byte
-	jwks      []byte
+	keys      atomic.Pointer[Keys]
 	remote    *remoteKeys
 }
 
@@ -98,6 +99,7 @@ func New(o Options) (*Provider, error) {
 		p.clients[c.ID] = r
 	}
 	p.remote = newRemoteKeys(p.opts.Now)
+	p.SetKeys(o.Keys)
 	lib, err := p.library()
 	if err != nil {
 		return nil, fmt.Errorf("fournisseur: %w", err)
@@ -116,9 +118,6 @@ func (o Options) check() error {
 	}
 	if o.Ledger == nil || o.Recorder == nil || o.Sealer == nil || o.Pseudonym == nil || o.ChoosePath == nil {
 		return errors.New("une dépendance manque")
-	}
-	if !o.Keys.has("ES256") || !o.Keys.has("RS256") {
-		return errors.New("clés de signature absentes")
 	}
 	return nil
 }
@@ -143,11 +142,14 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// SetKeys takes the signing keys as they are now, between two requests.
+func (p *Provider) SetKeys(k Keys) { p.keys.Store(&k) }
+
 // Handler serves exactly the routes of the package comment.
 func (p *Provider) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", static(p.discovery))
-	mux.HandleFunc("GET /jwks", static(p.jwks))
+	mux.HandleFunc("GET /jwks", p.jwks)
 	mux.HandleFunc("GET /authorize", p.authorize)
 	mux.HandleFunc("POST /authorize", p.authorize)
 	mux.HandleFunc("POST /token", p.token)

@@ -29,6 +29,10 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		p.tokenError(w, r, fail)
 		return
 	}
+	if len(p.keys.Load().signing(p.opts.Now())) == 0 { // the library would revoke the code for it
+		p.tokenError(w, r, refuse("server_error", "try again later"))
+		return
+	}
 	u := &unit{jkt: proof.jkt}
 	a := p.run(r.Context(), u, "/token", form, header)
 	if u.revoked {

@@ -234,10 +234,10 @@ func (manager) DeleteClient(context.Context, string) error { return errClosed }
 // jwks is the signing set of the request: our keys, and for a client of HS256
 // its own secret, which is no key of anybody else and never published.
 func (m manager) jwks(ctx context.Context) (goidc.JSONWebKeySet, error) {
-	set := goidc.JSONWebKeySet{Keys: m.p.opts.Keys.list}
+	set := goidc.JSONWebKeySet{Keys: m.p.keys.Load().signing(m.p.opts.Now())}
 	if c := unitOf(ctx).client; c != nil && (c.IDTokenAlg == "HS256" || c.UserinfoAlg == "HS256") {
 		secret := jose.JSONWebKey{Key: []byte(c.Secret), Algorithm: "HS256", Use: "sig"}
-		set.Keys = append(append([]jose.JSONWebKey{}, set.Keys...), secret)
+		set.Keys = append(set.Keys, secret)
 	}
 	return set, nil
 }

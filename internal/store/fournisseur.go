@@ -52,7 +52,7 @@ func (s *Store) TakePushed(ctx context.Context, name, clientID string) (string, 
 
 // sweepProvider forgets what no request can ask for any more.
 func (t *tx) sweepProvider() error {
-	for _, q := range []query{t.s.q.proofForget, t.s.q.pushedForget} {
+	for _, q := range []query{t.s.q.proofForget, t.s.q.pushedForget, t.s.q.signingForget} {
 		if _, err := t.exec(q, instant(t.now)); err != nil {
 			return err
 		}

@@ -38,6 +38,7 @@ type queries struct {
 	loginByID, loginByCode, delegationLive                    query
 	delegationOpen, delegationForget                          query
 	delegationLately                                          query
+	signingKeys, signingInsert, signingRetire, signingForget  query
 	proofInsert, proofForget                                  query
 	pushedInsert, pushedTake, pushedForget                    query
 	identityByToken, openUse                                  query
@@ -95,6 +96,7 @@ func newQueries() queries {
 	q.usagers()
 	q.delegations()
 	q.fournisseur()
+	q.cles()
 	q.conserve()
 	q.proofs()
 	q.extract()
