@@ -135,6 +135,7 @@ func TestEveryMutationIsWritten(t *testing.T) {
 	thomas := w.agent("thomas")
 	thomas.Open(w.relais + "/controle/mandats/" + last.id).Click("reveler")
 	post(thomas, thomas.URL.Path, map[string][]string{"identite": {"usager"}, "motif": {"Une identité nécessaire au contrôle."}, "confirmer": {"oui"}})
+	w.playRevue(thomas)
 	mi := w.openMission(sophie, "thomas", "structure", "ccas-valfictif")
 	post(sophie, "/administration/missions/"+mi.ID+"/terminer", map[string][]string{"motif": {"achevee"}})
 	post(thomas, "/controle/exporter?mandat="+last.id, map[string][]string{"format": {"csv"}})

@@ -236,6 +236,7 @@ func (a *album) reviewing(g given) {
 	a.revealing(v, g)
 	v.Open(w.relais+"/controle/mandats/"+g.id).Click("exporter").Fill("since", "rien").Click("exporter").MustStatus(http.StatusUnprocessableEntity)
 	v.Open(w.relais + "/controle/exporter") // nothing asked
+	a.revues()
 	claire := a.agent("claire")
 	for _, agent := range []string{"julien", "claire", "paul", "monique"} {
 		claire.Open(w.relais + "/structure/agents/" + w.idOf(agent))

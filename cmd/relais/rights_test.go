@@ -86,6 +86,10 @@ func (w *world) objectOf(path, mandat string) string {
 		return "ccas-valfictif"
 	case strings.Contains(path, "/missions/"):
 		return w.missionOf("thomas").ID
+	case strings.Contains(path, "/revues/"):
+		return w.revueOf("thomas")
+	case strings.Contains(path, "/recherches/"):
+		return w.rechercheOf("thomas")
 	case strings.Contains(path, "/agents/"):
 		return w.idOf("julien")
 	}

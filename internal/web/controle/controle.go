@@ -23,6 +23,20 @@
 //	POST /controle/exporter                   make and download it
 //	GET  /controle/signaux                    entries worth a second look, and the rules
 //	GET  /controle/activite                   what the journal counts, drawn
+//	GET  /controle/revues                     reviews: one's own, and closed ones of others
+//	GET  /controle/revues/nouvelle            ask for a sample of what a search finds
+//	POST /controle/revues                     draw it
+//	GET  /controle/revues/{id}                work on it; once closed, its report
+//	POST /controle/revues/{id}/entrees/{index} mark one entry
+//	GET  /controle/revues/{id}/cloture        conclude
+//	POST /controle/revues/{id}/cloture        close it
+//	GET  /controle/recherches                 saved searches
+//	GET  /controle/recherches/nouvelle        name the search of the journal's page
+//	POST /controle/recherches                 save it
+//	GET  /controle/recherches/{id}            run, rename or delete one
+//	POST /controle/recherches/{id}/nom        rename it
+//	GET  /controle/recherches/{id}/suppression confirm
+//	POST /controle/recherches/{id}/suppression delete it
 package controle
 
 import (
@@ -94,6 +108,9 @@ type Desk struct {
 	Watch       Watch
 	Exports     Exports
 	App         string // version of the program, for exports
+	Revues      Revues
+	Samples     Samples
+	Saved       Recherches
 	Now         func() time.Time
 
 	exporting sync.Map // ids of the auditeurs whose export is being made here
@@ -101,7 +118,7 @@ type Desk struct {
 
 // Routes lists the desk's routes.
 func (d *Desk) Routes() []desk.Route {
-	return append(d.watchRoutes(), []desk.Route{
+	return append(append(d.watchRoutes(), d.reviewing()...), []desk.Route{
 		{Pattern: "GET /controle", Access: desk.Auditeur, Handle: d.list},
 		{Pattern: "GET /controle/sante", Access: desk.Auditeur, Handle: d.health},
 		{Pattern: "GET /controle/entrees/{index}", Access: desk.Auditeur, Handle: d.entry},
@@ -132,6 +149,8 @@ type listPage struct {
 	Further    string // where a search that stopped at its bound goes on
 	Examined   string // how many rows it had read by then
 	Refusal    bool   // the journal is not being signed
+	Draw       string // where a sample of these entries is asked for
+	Keep       string // where this search is saved, "" without criteria
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
@@ -149,6 +168,7 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := &listPage{Layout: v.Layout("Journal", home), Form: q.form, Actions: actionOptions(), Outcomes: outcomeOptions(),
 		Structures: places.options(), Domaines: domaineOptions(), Filtered: len(q.names) > 0, Refusal: d.Seal.State().Refusal != nil}
+	p.Draw, p.Keep = q.next()
 	p.Wide = true
 	if q.form.Invalid() {
 		p.Invalid = true

@@ -44,6 +44,8 @@ type house struct {
 	watched signal.Filter
 	counted signal.Releve
 	period  signal.Period
+
+	*shelf
 }
 
 func (h *house) Search(_ context.Context, f journal.Filter) (journal.Page, error) {
@@ -141,10 +143,10 @@ var order = mission.Mission{ID: "mi1", AuditeurID: "audit", Purpose: "Contrôle 
 
 func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	t.Helper()
-	h := &house{number: "346789BCDFGH", cookies: map[string]any{}}
+	h := &house{number: "346789BCDFGH", cookies: map[string]any{}, shelf: newShelf()}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "audit", GivenName: "Aude", UsualName: "Iteuse", Roles: []aidant.Role{aidant.RoleAuditeur}},
 		Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}, Mission: &order, Missions: []mission.Mission{order}, Within: "Tout le journal"}
-	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Facets: h, Agents: h, Revelations: h, Cookies: h, Seal: h, Vitals: h, Watch: h, Exports: h,
+	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Facets: h, Agents: h, Revelations: h, Cookies: h, Seal: h, Vitals: h, Watch: h, Revues: h, Samples: h, Saved: h, Exports: h,
 		Now: func() time.Time { return at }}).Routes(), v
 }
 
