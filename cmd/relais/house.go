@@ -135,7 +135,7 @@ func (h *house) buildWeb() error {
 			Exports: scellement.Exporter{Sealer: h.sealer, From: h.store}, App: appVersion(), Now: h.now}).Routes(),
 		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Notices: h.store, Agents: h.store, Flash: said, Now: h.now}).Routes(),
 		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Missions: h.store, Auditeurs: h.store, Flash: said, Now: h.now}).Routes(),
-		(&publication.Desk{Tree: h.store, Signed: h.sealer.Published}).Routes(),
+		(&publication.Desk{Tree: h.store, Signed: h.sealer.Published, Refused: func() bool { return h.sealer.State().Refusal != nil }}).Routes(),
 	}
 	h.web = &web.Server{
 		Pages: h.pages, Static: ui.FS, Theme: h.theme(), Operator: page.Operator{}, Sessions: h.sessions, Desks: desks,

@@ -137,3 +137,6 @@ func ParseTilePath(path string) (Span, error) {
 
 // Within tells whether every hash of the span is settled in a tree of that size.
 func (s Span) Within(size int64) bool { return s.Hi <= size>>s.Level }
+
+// Full tells a span that is a whole tile.
+func (s Span) Full() bool { return s.Hi-s.Lo == 1<<tileHeight }

@@ -24,7 +24,7 @@ import (
 
 // house is a journal on a real database with what seals it.
 type house struct {
-	t    *testing.T
+	t    testing.TB
 	ctx  context.Context
 	dir  string // RELAIS_DATA
 	dsn  string
@@ -36,7 +36,7 @@ type house struct {
 
 type noVault struct{ store.Vault }
 
-func newHouse(t *testing.T, change ...func(*scellement.Options)) *house {
+func newHouse(t testing.TB, change ...func(*scellement.Options)) *house {
 	t.Helper()
 	h := &house{t: t, ctx: t.Context(), dir: t.TempDir(), dsn: filepath.Join(t.TempDir(), "relais.db")}
 	h.open()

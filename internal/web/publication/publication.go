@@ -3,7 +3,15 @@
 // monitor outside can follow the tree and see that it only grows.
 //
 // It guarantees that nothing but sizes, hashes and signatures leaves, and only
-// of what is under a signed checkpoint. It serves no entries.
+// of what is under a signed checkpoint; and that no address ever gives two
+// different tiles to keep: each epoch of the journal has a prefix of its own, and
+// only full tiles may be kept. It serves no entries, and nothing of epochs that
+// have ended: their hashes are no longer those of the database.
+//
+//	GET /journal/checkpoint                    the newest epoch's
+//	GET /journal/tile/{path...}                of the first epoch
+//	GET /journal/epoques/{n}/checkpoint        of the epoch n, from 2 on
+//	GET /journal/epoques/{n}/tile/{path...}
 package publication
 
 import (
@@ -21,12 +29,15 @@ type Tree interface {
 	Span(ctx context.Context, s journal.Span) ([]journal.Hash, error)
 }
 
-// Desk holds the two routes.
+// Desk holds the four routes.
 type Desk struct {
 	Tree Tree
 	// Signed is the last signed checkpoint with the cosignatures it has; size 0
 	// before the first.
 	Signed func(ctx context.Context) (note []byte, size int64, err error)
+	// Refused tells that the database no longer goes on from what was signed: its
+	// hashes are not to be given out.
+	Refused func() bool
 }
 
 // Routes are the desk's lines of the route table.
@@ -34,6 +45,8 @@ func (d *Desk) Routes() []desk.Route {
 	return []desk.Route{
 		{Pattern: "GET /journal/checkpoint", Access: desk.Protocol, Handle: d.checkpoint},
 		{Pattern: "GET /journal/tile/{path...}", Access: desk.Protocol, Handle: d.tile},
+		{Pattern: "GET /journal/epoques/{n}/checkpoint", Access: desk.Protocol, Handle: d.checkpoint},
+		{Pattern: "GET /journal/epoques/{n}/tile/{path...}", Access: desk.Protocol, Handle: d.tile},
 	}
 }
 
@@ -43,7 +56,7 @@ func (d *Desk) checkpoint(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if size == 0 {
+	if size == 0 || r.PathValue("n") != "" && !current(r, note) {
 		return plain(w, http.StatusNotFound)
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -54,17 +67,31 @@ func (d *Desk) checkpoint(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// tile never changes once its hashes are under a checkpoint.
+// current tells whether the address is of the epoch that the note belongs to.
+// Another number, or another spelling of it, is no address.
+func current(r *http.Request, note []byte) bool {
+	c, err := journal.ReadCheckpoint(note)
+	if err != nil {
+		return false
+	}
+	_, epoch := journal.SplitOrigin(c.Origin)
+	asked := r.PathValue("n")
+	return asked == "" && epoch == 1 || epoch > 1 && asked == strconv.Itoa(epoch)
+}
+
+// tile never changes within its epoch once its hashes are under a checkpoint. One
+// that is not full may be followed by a larger one, which replaces it: only full
+// ones are kept.
 func (d *Desk) tile(w http.ResponseWriter, r *http.Request) error {
 	span, err := journal.ParseTilePath(r.PathValue("path"))
 	if err != nil {
 		return plain(w, http.StatusNotFound)
 	}
-	_, size, err := d.Signed(r.Context())
+	note, size, err := d.Signed(r.Context())
 	if err != nil {
 		return err
 	}
-	if !span.Within(size) {
+	if !span.Within(size) || !current(r, note) || d.Refused() {
 		return plain(w, http.StatusNotFound)
 	}
 	hashes, err := d.Tree.Span(r.Context(), span)
@@ -79,7 +106,10 @@ func (d *Desk) tile(w http.ResponseWriter, r *http.Request) error {
 		body = append(body, h[:]...)
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	w.Header().Set("Cache-Control", "no-cache")
+	if span.Full() {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body) // as above
