@@ -233,6 +233,7 @@ func (a *album) reviewing(g given) {
 	for _, path := range []string{"/controle/signaux", "/controle/signaux?regle=lecture_rapide", "/controle/activite"} {
 		v.Open(w.relais + path)
 	}
+	a.watching(v)
 	a.revealing(v, g)
 	v.Open(w.relais+"/controle/mandats/"+g.id).Click("exporter").Fill("since", "rien").Click("exporter").MustStatus(http.StatusUnprocessableEntity)
 	v.Open(w.relais + "/controle/exporter") // nothing asked
@@ -253,6 +254,17 @@ func (a *album) reviewing(g given) {
 	nadia.Open(w.relais + "/compte").Click("fermer-les-autres")
 	nadia.Open(w.relais + "/compte").Click("quitter")
 	nadia.Open(w.relais + "/mandats")
+}
+
+// watching marks a signal as seen.
+func (a *album) watching(v *visitor.Visitor) {
+	w := a.w
+	v.Open(w.relais + "/controle/signaux?regle=lecture_rapide&vus=non")
+	one := v.Match(`"(/controle/signaux/[0-9]+/lecture_rapide)"`)
+	v.Open(w.relais+one).Fill("note", strings.Repeat("x", 501)).Submit(one).MustStatus(http.StatusUnprocessableEntity)
+	v.Open(w.relais+one).Fill("note", "Texte lu ensemble au guichet.").Submit(one).MustBeAt(one).MustSee("Texte lu ensemble")
+	v.Post(w.relais+one, url.Values{}).MustStatus(http.StatusConflict)
+	v.Open(w.relais + "/controle/signaux/999999/rafale").MustStatus(http.StatusNotFound)
 }
 
 // revealing follows one agent and has identities shown.
@@ -326,7 +338,7 @@ func (a *album) pageRoutes() (patterns []string) {
 func (a *album) fill(pattern, mandat string) string {
 	_, path, _ := strings.Cut(pattern, " ")
 	return strings.NewReplacer("{$}", "", "{id}", a.w.objectOf(path, mandat), "{demande}", "inconnue", "{mandat}", mandat,
-		"{ref}", "inconnue", "{index}", "0").Replace(path)
+		"{ref}", "inconnue", "{regle}", "lecture_rapide", "{index}", "0").Replace(path)
 }
 
 // errorPages adds what no person can bring about at will.

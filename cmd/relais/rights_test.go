@@ -73,7 +73,7 @@ func (w *world) try(pattern string, kind int, mandat string) string {
 	}
 	method, path, _ := strings.Cut(pattern, " ")
 	path = strings.NewReplacer("{$}", "", "{id}", w.objectOf(path, mandat), "{demande}", "inconnue", "{mandat}", mandat,
-		"{ref}", "inconnue", "{index}", "0", "/static/", "/static/relais.svg").Replace(path)
+		"{ref}", "inconnue", "{regle}", "lecture_rapide", "{index}", "0", "/static/", "/static/relais.svg").Replace(path)
 	return w.ask(v.Client.Jar.(*cookiejar.Jar), method, path)
 }
 

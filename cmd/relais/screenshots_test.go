@@ -46,7 +46,7 @@ func TestScreenshots(t *testing.T) {
 
 // alsoDark are the pages that show between them everything there is to show in
 // the dark.
-var alsoDark = []string{"01-accueil", "03-guichet", "09-mandat-signe", "13-vous-agissez-pour", "15-journal"}
+var alsoDark = []string{"01-accueil", "03-guichet", "09-mandat-signe", "13-vous-agissez-pour", "15-journal", "25-activite"}
 
 func (x picture) take(p *browser.Person, width int, file string) {
 	p.Resize(width, 800)
@@ -109,6 +109,9 @@ func (a *album) pictures() (all []picture) {
 	take("16-entree", thomas.Open(w.relais+entry))
 	take("16d-agent", thomas.Open(w.relais+"/controle/agents/"+w.missionOf("thomas").Label(w.idOf("nadia"))))
 	take("16e-mission", sophie.Open(w.relais+"/administration/missions/"+w.missionOf("thomas").ID))
+	w.derive()
+	take("24-signaux", thomas.Open(w.relais+"/controle/signaux"))
+	take("25-activite", thomas.Open(w.relais+"/controle/activite"))
 	take("17-equipe", claire.Open(w.relais+"/structure"))
 	take("18-habilitations", sophie.Open(w.relais+"/administration"))
 	take("19-aide-session", v.Open(w.relais+"/aide/session"))

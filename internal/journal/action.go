@@ -93,6 +93,7 @@ const (
 	RevueView       Action = "revue.view"
 	RechercheSave   Action = "recherche.save"
 	RechercheDelete Action = "recherche.delete"
+	SignalSee       Action = "signal.see"
 )
 
 type label struct {
@@ -165,6 +166,7 @@ var labels = map[Action]label{
 	RevueView:       {"Revue close consultée", Access},
 	RechercheSave:   {"Recherche enregistrée", Access},
 	RechercheDelete: {"Recherche enregistrée supprimée", Access},
+	SignalSee:       {"Signal marqué comme vu", Evidence},
 
 	JournalEpoch:  {"Nouvelle époque du journal", Evidence},
 	JournalRotate: {"Clé du journal changée", Evidence},

@@ -15,6 +15,7 @@ type Found struct {
 	Aidant      string // the agent's opaque reference
 	Structure   string // its id
 	Departement string
+	SeenAt      time.Time // zero until an auditeur has marked it
 }
 
 // Filter is what an auditeur asks of the signals. Zero fields ask nothing.
@@ -23,6 +24,7 @@ type Filter struct {
 	Scope     journal.Scope // what the auditeur's mission lets them see
 	Structure string        // one structure within it
 	Rule      Code
+	Unseen    bool      // only those that nobody has marked
 	From, To  time.Time // From included, To excluded
 	After     Cursor
 	Limit     int

@@ -119,7 +119,7 @@ func (t *tx) erasable(id string, gone *usager.Traces) (usager.File, []delegation
 }
 
 func (t *tx) erase(id string, entry int64) error {
-	for _, q := range []query{t.s.q.dossierDelete, t.s.q.usagerIndexDelete, t.s.q.delegationBlank, t.s.q.signalForget} {
+	for _, q := range []query{t.s.q.dossierDelete, t.s.q.usagerIndexDelete, t.s.q.delegationBlank, t.s.q.signalForget, t.s.q.seenKeys, t.s.q.seenErase} {
 		if _, err := t.exec(q, id); err != nil {
 			return err
 		}

@@ -61,6 +61,7 @@ type queries struct {
 	factInsert, factsOfAidant, factOfMandat, factKnown, factFormer query
 	factsForget, factsBlank, signalInsert, signalsForget           query
 	signalForget, signalMandat, signalNames, actorAt, streamBefore query
+	signalOne, seenInsert, seenOne, seenErase, seenKeys            query
 	releveAdd, releveForget, releveDays, releveCounts              query
 	extractMandat, extractSpan, extractIn                          query
 
@@ -104,6 +105,7 @@ func newQueries() queries {
 	q.debits()
 	q.signals()
 	q.releves()
+	q.seen()
 	q.follow()
 	q.facetting()
 	q.filter()

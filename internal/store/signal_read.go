@@ -26,6 +26,9 @@ func signalsQuery(f signal.Filter) (query, []any) {
 	if f.Rule != "" {
 		add("rule = ?", string(f.Rule))
 	}
+	if f.Unseen {
+		add("NOT EXISTS (SELECT 1 FROM signal_vu v WHERE v.idx = signal.idx AND v.rule = signal.rule)")
+	}
 	if !f.From.IsZero() {
 		add("at >= ?", instant(f.From))
 	}
@@ -36,25 +39,36 @@ func signalsQuery(f signal.Filter) (query, []any) {
 		add("(at, idx, rule) < ((SELECT c.at FROM signal c WHERE c.idx = ? AND c.rule = ?), ?, ?)",
 			f.After.Index, string(f.After.Rule), f.After.Index, string(f.After.Rule))
 	}
-	q := "SELECT " + plain(signalRow{}) + " FROM signal WHERE " + strings.Join(where, " AND ") + " ORDER BY at DESC, idx DESC, rule DESC LIMIT ?"
+	q := "SELECT " + signalColumns + " FROM signal WHERE " + strings.Join(where, " AND ") + " ORDER BY at DESC, idx DESC, rule DESC LIMIT ?"
 	return query(q), append(args, page(f.Limit))
 }
 
 // Signals lists signals, newest first.
 func (s *Store) Signals(ctx context.Context, f signal.Filter) ([]signal.Found, error) {
 	q, args := signalsQuery(f)
-	rows, err := many[signalRow](ctx, s, q, args...)
+	rows, err := many[signalLine](ctx, s, q, args...)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]signal.Found, len(rows))
 	for i, r := range rows {
-		agent, err := s.Agent(ctx, r.AidantRef)
-		if err != nil {
+		if out[i], err = s.found(ctx, r); err != nil {
 			return nil, err
 		}
-		out[i] = signal.Found{Rule: signal.Code(r.Rule), Index: r.Index, At: r.At.time(), Mandat: r.MandatID, Aidant: agent,
-			Structure: r.OrganisationID, Departement: r.Departement}
 	}
 	return out, nil
+}
+
+// signalLine is a signal, and when it was marked as seen.
+type signalLine struct {
+	signalRow
+	SeenAt instant `db:"seen_at"`
+}
+
+var signalColumns = plain(signalRow{}) + ", (SELECT v.at FROM signal_vu v WHERE v.idx = signal.idx AND v.rule = signal.rule) AS seen_at"
+
+func (s *Store) found(ctx context.Context, r signalLine) (signal.Found, error) {
+	agent, err := s.Agent(ctx, r.AidantRef)
+	return signal.Found{Rule: signal.Code(r.Rule), Index: r.Index, At: r.At.time(), Mandat: r.MandatID, Aidant: agent,
+		Structure: r.OrganisationID, Departement: r.Departement, SeenAt: r.SeenAt.time()}, err
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -254,6 +255,61 @@ func TestSignalsAreForgotten(t *testing.T) {
 		h.ok(err)
 		if out := h.derived(); strings.Contains(out, "a-jeanne") || strings.Contains(out, "a-martin") {
 			t.Errorf("an agent is still named:\n%s", out)
+		}
+	})
+}
+
+// TestSeen: a mark is written once with its entry, is not derived, and its note goes
+// with the usager.
+func TestSeen(t *testing.T) {
+	onBoth(t, func(h *house) {
+		m := h.tell(func() {})
+		h.ok(h.RunFollowers(h.ctx))
+		h.ok(h.AdmitAidant(h.ctx, agent("a-audit", "mairie", "21999902600012"), journal.Systeme()))
+		all, err := h.Signals(h.ctx, signal.Filter{Rule: signal.Burst})
+		h.ok(err)
+		one := all[0]
+		auditeur := journal.Actor{Type: journal.ActorAidant, Ref: "a-audit"}
+		see := func(note string) error {
+			return h.SeeSignal(h.ctx, one.Index, one.Rule, func(f signal.Found) (signal.Seen, journal.Fact, error) {
+				return f.See(note, auditeur, h.time())
+			})
+		}
+		if err := see("\x00"); !errors.Is(err, signal.ErrInvalid) {
+			t.Errorf("a control character: %v", err)
+		}
+		h.ok(see("Atelier secret"))
+		h.expect(journal.SignalSee, journal.OK)
+		if err := see("encore"); !errors.Is(err, signal.ErrSeen) {
+			t.Errorf("twice: %v", err)
+		}
+		if err := h.SeeSignal(h.ctx, one.Index, signal.OutsideHours, nil); !errors.Is(err, signal.ErrNotFound) {
+			t.Errorf("no such signal: %v", err)
+		}
+		_, err = h.Reindex(h.ctx)
+		h.ok(err)
+		found, seen, err := h.Signal(h.ctx, one.Index, one.Rule)
+		h.ok(err)
+		if found.SeenAt.IsZero() || seen.Note != "Atelier secret" || seen.By != "a-audit" || h.last().Details["engagement"] != seen.Commitment(found) {
+			t.Errorf("%+v %+v", found, seen)
+		}
+		if n := len(h.signals(signal.Filter{Rule: signal.Burst, Unseen: true})); n != 0 || len(h.signals(signal.Filter{Unseen: true})) != len(story)-1 {
+			t.Errorf("%d still unseen", n)
+		}
+		for _, behind := range []string{"DELETE FROM signal_vu", "UPDATE signal_vu SET auditeur_id = 'a-paul'", "UPDATE signal_vu SET sealed = journal.body FROM journal",
+			"INSERT INTO signal_vu (idx, rule, mandat_id, auditeur_id, at, journal_id) SELECT 1, 'rafale', mandat_id, auditeur_id, at, journal_id FROM signal_vu"} {
+			if _, err := h.raw(behind); err == nil {
+				t.Errorf("allowed: %s", behind)
+			}
+		}
+		h.until("2027-04-01 10:00")
+		h.ok(h.Sweep(h.ctx))
+		_, _, err = h.EraseUsager(h.ctx, h.value("SELECT usager_id FROM mandat WHERE id = '"+m.ID+"'"), usager.Injonction, journal.Systeme(), false)
+		h.ok(err)
+		found, seen, err = h.Signal(h.ctx, one.Index, one.Rule)
+		h.ok(err)
+		if found.SeenAt.IsZero() || seen.Note != "" || seen.Salt != nil || h.value("SELECT count(*) || '' FROM coffre_key WHERE subject LIKE 'signal:%'") != "0" {
+			t.Errorf("after the erasure: %+v", seen)
 		}
 	})
 }

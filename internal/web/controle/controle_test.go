@@ -41,6 +41,7 @@ type house struct {
 	bounded   int64 // where a search stops for having read enough
 
 	found   []signal.Found
+	seen    signal.Seen
 	watched signal.Filter
 	counted signal.Releve
 	period  signal.Period

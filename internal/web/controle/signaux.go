@@ -18,6 +18,8 @@ import (
 const (
 	signaux  = "/controle/signaux"
 	activite = "/controle/activite"
+	// signalsShown keeps a first view, with the rules, below 50 KB.
+	signalsShown = 30
 )
 
 // Watch gives what followers derive from the journal.
@@ -25,12 +27,17 @@ type Watch interface {
 	Signals(ctx context.Context, f signal.Filter) ([]signal.Found, error)
 	Releve(ctx context.Context, p signal.Period) (signal.Releve, error)
 	Organisations(ctx context.Context) ([]organisation.Organisation, error)
+	// Signal and SeeSignal are signal.ErrNotFound for a signal that is not there.
+	Signal(ctx context.Context, index int64, rule signal.Code) (signal.Found, signal.Seen, error)
+	SeeSignal(ctx context.Context, index int64, rule signal.Code, see func(signal.Found) (signal.Seen, journal.Fact, error)) error
 }
 
 // watchRoutes are the pages of signals and charts.
 func (d *Desk) watchRoutes() []desk.Route {
 	return []desk.Route{
 		{Pattern: "GET /controle/signaux", Access: desk.Auditeur, Handle: d.signals},
+		{Pattern: "GET /controle/signaux/{index}/{regle}", Access: desk.Auditeur, Handle: d.signal},
+		{Pattern: "POST /controle/signaux/{index}/{regle}", Access: desk.Auditeur, Handle: d.seeSignal},
 		{Pattern: "GET /controle/activite", Access: desk.Auditeur, Handle: d.activity},
 	}
 }
@@ -40,6 +47,7 @@ type signalsPage struct {
 	Form       page.Form
 	Choices    []page.Option
 	Structures []page.Option
+	States     []page.Option
 	Rules      []signal.Rule
 	Chosen     signal.Rule // the rule asked for, or none
 	Results    page.Table
@@ -59,7 +67,7 @@ func (d *Desk) signals(w http.ResponseWriter, r *http.Request) error {
 	f := q.signals(places, v.Zone())
 	f.Scope = scopeOf(r)
 	p := &signalsPage{Layout: v.Layout("Signaux", home), Form: q.form, Rules: signal.Rules(), Choices: ruleOptions(),
-		Structures: places.options(), Filtered: len(q.names) > 0}
+		States: []page.Option{{Label: "Tous"}, {Value: "non", Label: "Pas encore vus"}}, Structures: places.options(), Filtered: len(q.names) > 0}
 	p.Wide = true
 	p.Chosen, _ = signal.Find(f.Rule)
 	if q.form.Invalid() {
@@ -73,9 +81,9 @@ func (d *Desk) signals(w http.ResponseWriter, r *http.Request) error {
 	if err := d.trace(r.Context(), v, append([]string{"signaux"}, q.names...)); err != nil {
 		return err
 	}
-	if len(found) > perPage {
-		found = found[:perPage]
-		last := found[perPage-1]
+	if len(found) > signalsShown {
+		found = found[:signalsShown]
+		last := found[signalsShown-1]
 		p.Older = q.at(signaux, "avant", strconv.FormatInt(last.Index, 10)+"."+string(last.Rule))
 	}
 	if f.After.Rule != "" {
@@ -88,12 +96,19 @@ func (d *Desk) signals(w http.ResponseWriter, r *http.Request) error {
 // signals reads the criteria of the page of signals.
 func (q *query) signals(places places, zone *time.Location) signal.Filter {
 	q.period(zone)
-	f := signal.Filter{From: q.filter.From, To: q.filter.To, Structure: q.structure(places), Limit: perPage + 1}
+	f := signal.Filter{From: q.filter.From, To: q.filter.To, Structure: q.structure(places), Limit: signalsShown + 1}
 	if code := signal.Code(q.form.Get("regle")); code != "" {
 		if _, ok := signal.Find(code); !ok {
 			q.form.Fail("regle", "Choisissez une règle de la liste.")
 		}
 		f.Rule, q.names = code, append(q.names, "regle")
+	}
+	switch q.form.Get("vus") {
+	case "":
+	case "non":
+		f.Unseen, q.names = true, append(q.names, "vus")
+	default:
+		q.form.Fail("vus", "Choisissez un état de la liste.")
 	}
 	index, rule, _ := strings.Cut(q.form.Get("avant"), ".")
 	if n, err := strconv.ParseInt(index, 10, 64); err == nil && n >= 0 {
@@ -120,7 +135,7 @@ func (q *query) structure(places places) string {
 // at is the address of another page with the same criteria, and one more.
 func (q *query) at(path string, more ...string) string {
 	values := url.Values{}
-	for _, field := range []string{"du-jour", "du-mois", "du-annee", "au-jour", "au-mois", "au-annee", "regle", "structure"} {
+	for _, field := range []string{"du-jour", "du-mois", "du-annee", "au-jour", "au-mois", "au-annee", "regle", "structure", "vus"} {
 		if value := q.form.Get(field); value != "" {
 			values.Set(field, value)
 		}
@@ -144,13 +159,17 @@ func firstValues(values url.Values) url.Values {
 
 func signalTable(found []signal.Found, places places, v desk.Visit) page.Table {
 	t := page.Table{Caption: "Signaux, du plus récent au plus ancien", Hidden: true,
-		Columns: []string{"Date et heure", "Règle", "Agent", "Mandat", "Structure", "Entrée"}}
+		Columns: []string{"Date et heure", "Règle", "Agent", "Mandat", "Structure", "Entrée", "État"}}
 	for _, f := range found {
 		rule, _ := signal.Find(f.Rule)
 		index := strconv.FormatInt(f.Index, 10)
+		state := page.Cell{Text: "Pas encore vu"}
+		if !f.SeenAt.IsZero() {
+			state = page.Cell{Text: "Vu", Tag: "info"}
+		}
 		agent := actorCell(v, journal.Actor{Type: journal.ActorAidant, Ref: f.Aidant})
-		t.Rows = append(t.Rows, []page.Cell{{Text: moment(f.At, v.Zone()), Number: true}, {Text: rule.Title, Href: "#regle-" + string(f.Rule)},
-			agent, mandatCell(f.Mandat), {Text: orNone(places.names[f.Structure])}, {Text: "Entrée " + index, Href: entries + index}})
+		t.Rows = append(t.Rows, []page.Cell{{Text: moment(f.At, v.Zone()), Href: signalPath(f), Number: true}, {Text: rule.Title, Href: "#regle-" + string(f.Rule)},
+			agent, mandatCell(f.Mandat), {Text: orNone(places.names[f.Structure])}, {Text: "Entrée " + index, Href: entries + index}, state})
 	}
 	return t
 }

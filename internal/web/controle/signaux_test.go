@@ -2,7 +2,9 @@ package controle_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"relais/internal/organisation"
 	"relais/internal/signal"
 	"relais/internal/testkit/pagecheck"
+	"relais/internal/web/desk"
 )
 
 func (h *house) Signals(_ context.Context, f signal.Filter) ([]signal.Found, error) {
@@ -27,6 +30,75 @@ func (h *house) Organisations(context.Context) ([]organisation.Organisation, err
 	return []organisation.Organisation{{ID: "ccas", Name: "CCAS " + pagecheck.Uhoh, Postcode: "22000"}, {ID: "mairie", Name: "Mairie", Postcode: "97400"}}, nil
 }
 
+func (h *house) Signal(_ context.Context, index int64, rule signal.Code) (signal.Found, signal.Seen, error) {
+	for _, f := range h.found {
+		if f.Index == index && f.Rule == rule {
+			return f, h.seen, nil
+		}
+	}
+	return signal.Found{}, signal.Seen{}, signal.ErrNotFound
+}
+
+func (h *house) SeeSignal(_ context.Context, index int64, rule signal.Code, see func(signal.Found) (signal.Seen, journal.Fact, error)) error {
+	for i, f := range h.found {
+		if f.Index != index || f.Rule != rule {
+			continue
+		}
+		seen, fact, err := see(f)
+		if err == nil {
+			h.seen, h.found[i].SeenAt, h.facts = seen, seen.At, append(h.facts, fact)
+		}
+		return err
+	}
+	return signal.ErrNotFound
+}
+
+// TestSeen: a mark is one POST, one entry without the note, and stays.
+func TestSeen(t *testing.T) {
+	h, routes, v := newDesk(t)
+	h.found = []signal.Found{{Rule: signal.Burst, Index: 7, At: at, Mandat: "mandat-un", Aidant: agentID, Structure: "ccas", Departement: "22"}}
+	const path = "/controle/signaux/7/rafale"
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", path, nil, 200), "plus de 6 fois", "Marquer ce signal comme vu", "Agent "+order.Label(agentID))
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "POST", path, url.Values{"note": {"a\u202eb"}}, http.StatusUnprocessableEntity), "1 réponse à corriger")
+	if w, err := pagecheck.Serve(t, routes, v, "POST", path, url.Values{"note": {"Atelier du lundi"}}); err != nil || w.Code != http.StatusSeeOther || w.Header().Get("Location") != path {
+		t.Fatalf("%v %d", err, w.Code)
+	}
+	fact := h.facts[len(h.facts)-1]
+	if fact.Action() != journal.SignalSee || fact.Object().ID != "7.rafale" || fact.Detail("engagement") != h.seen.Commitment(h.found[0]) || fact.Check() != nil {
+		t.Errorf("fact %+v", fact)
+	}
+	body := pagecheck.Read(t, routes, v, "GET", path, nil, 200)
+	pagecheck.MustShow(t, body, "Atelier du lundi", "Auditeur "+order.Label("audit"))
+	pagecheck.MustHide(t, body, "Marquer ce signal")
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/signaux?vus=non", nil, 200), "Vu")
+	if !h.watched.Unseen {
+		t.Error("the unseen ones are not asked for")
+	}
+	h.seen.Note, h.seen.Salt = "", nil
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", path, nil, 200), "Effacée avec les données")
+	mustRefuse := func(method, path string, status int) {
+		t.Helper()
+		_, err := pagecheck.Serve(t, routes, v, method, path, nil)
+		var p *desk.Problem
+		if !errors.As(err, &p) || p.Status != status {
+			t.Errorf("%s %s: %v", method, path, err)
+		}
+	}
+	mustRefuse("POST", path, http.StatusConflict)
+	for _, absent := range []string{"/controle/signaux/8/rafale", "/controle/signaux/7/horaires", "/controle/signaux/x/rafale"} {
+		mustRefuse("GET", absent, http.StatusNotFound)
+	}
+	bounded := order
+	bounded.Scope = journal.Scope{Structure: "mairie"}
+	v.Mission = &bounded
+	before := len(h.facts)
+	mustRefuse("GET", path, http.StatusNotFound)
+	mustRefuse("POST", path, http.StatusNotFound)
+	if len(h.facts) != before+2 || h.facts[before].Action() != journal.AccessRefuse {
+		t.Error("a signal beyond the mission was refused without a trace")
+	}
+}
+
 func TestSignals(t *testing.T) {
 	h, routes, v := newDesk(t)
 	body := pagecheck.Read(t, routes, v, "GET", "/controle/signaux", nil, 200)
@@ -38,7 +110,10 @@ func TestSignals(t *testing.T) {
 		h.found = append(h.found, signal.Found{Rule: signal.Rules()[n%8].Code, Index: int64(100 - n), At: at, Mandat: "mandat-un", Aidant: "agent-0123456789", Structure: "ccas"})
 	}
 	body = pagecheck.Read(t, routes, v, "GET", "/controle/signaux", nil, 200)
-	pagecheck.MustShow(t, body, "21 novembre 2026 à 10:05:07", "/controle/entrees/100", "Agent "+order.Label(agentID), "/controle/mandats/mandat-un", "CCAS", "avant=51.rafale")
+	pagecheck.MustShow(t, body, "21 novembre 2026 à 10:05:07", "/controle/entrees/100", "Agent "+order.Label(agentID), "/controle/mandats/mandat-un", "CCAS", "avant=71.lecture_rapide")
+	if len(body) > 38<<10 {
+		t.Errorf("a page of signals weighs %d bytes", len(body))
+	}
 	body = pagecheck.Read(t, routes, v, "GET", "/controle/signaux?regle=rafale&structure=ccas&avant=51.usage_immediat&du-jour=1&du-mois=11&du-annee=2026", nil, 200)
 	pagecheck.MustShow(t, body, "Plus récent", "Effacer les critères", "Signaux : Utilisations en rafale")
 	if f := h.watched; f.Rule != signal.Burst || f.Structure != "ccas" || f.After.Index != 51 || f.After.Rule != signal.ImmediateUse || f.From.IsZero() {
