@@ -18,6 +18,6 @@ func providerClient(c config.Client) provider.Client {
 		UserinfoAlg: c.UserinfoSignedResponseAlg, UserinfoKeyAlg: c.UserinfoEncryptedResponseAlg, UserinfoEnc: c.UserinfoEncryptedResponseEnc,
 		JWKS: c.JWKS, JWKSURI: c.JWKSURI,
 		Profile: c.Profile, PKCERequired: c.PKCE == config.PKCERequired,
-		NonceRequired: c.Nonce == config.NonceRequired, Act: c.Act, Reads: c.Introspection,
+		NonceRequired: c.Nonce == config.NonceRequired, Act: c.Act, Reads: c.Introspection, Asks: c.Verification,
 	}
 }

@@ -56,6 +56,8 @@ type Client struct {
 	// Introspection lists the clients whose tokens this one may introspect, as
 	// their resource server (RFC 7662).
 	Introspection []string `json:"relais_introspection,omitempty"`
+	// Verification lets the client ask whether a structure may act under a mandat.
+	Verification bool `json:"relais_verification,omitempty"`
 }
 
 // withDefaults fills what the specifications leave to a default.

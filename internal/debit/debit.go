@@ -21,9 +21,10 @@ type Rule string
 
 // The rules.
 const (
-	Refusal Rule = "refus"     // refusals of somebody without a session
-	Entry   Rule = "connexion" // logins begun
-	Machine Rule = "machine"   // refusals of a machine at the provider's endpoints
+	Refusal  Rule = "refus"     // refusals of somebody without a session
+	Entry    Rule = "connexion" // logins begun
+	Machine  Rule = "machine"   // refusals of a machine at the provider's endpoints
+	Question Rule = "question"  // mandats that one service asks about
 )
 
 // Limit allows Burst at once, and one more each Every.
@@ -33,9 +34,10 @@ type Limit struct {
 }
 
 var limits = map[Rule]Limit{
-	Refusal: {Burst: 60, Every: time.Second},
-	Entry:   {Burst: 300, Every: time.Second},
-	Machine: {Burst: 60, Every: time.Second},
+	Refusal:  {Burst: 60, Every: time.Second},
+	Entry:    {Burst: 300, Every: time.Second},
+	Machine:  {Burst: 60, Every: time.Second},
+	Question: {Burst: 120, Every: time.Second},
 }
 
 // Limit is the rule's.

@@ -60,7 +60,7 @@ func TestWaitingEnds(t *testing.T) {
 }
 
 func TestRules(t *testing.T) {
-	for _, r := range []debit.Rule{debit.Refusal, debit.Entry, debit.Machine} {
+	for _, r := range []debit.Rule{debit.Refusal, debit.Entry, debit.Machine, debit.Question} {
 		if l := r.Limit(); l.Burst < 10 || l.Every <= 0 {
 			t.Errorf("%s: %+v", r, l)
 		}

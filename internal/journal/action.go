@@ -35,6 +35,7 @@ const (
 	MandatView        Action = "mandat.view"
 	MandatPrint       Action = "mandat.print"
 	MandatSearch      Action = "mandat.search"
+	MandatAsk         Action = "mandat.ask"
 	DelegationAsk     Action = "delegation.ask"
 	DelegationUse     Action = "delegation.use"
 	DelegationToken   Action = "delegation.token"
@@ -120,6 +121,7 @@ var labels = map[Action]label{
 	MandatView:        {"Mandat consulté", Access},
 	MandatPrint:       {"Mandat imprimé", Access},
 	MandatSearch:      {"Recherche d’un usager", Access},
+	MandatAsk:         {"Mandat vérifié par un service", Evidence},
 	DelegationAsk:     {"Demande de connexion reçue", Access},
 	DelegationUse:     {"Mandat utilisé", Evidence},
 	DelegationToken:   {"Jeton remis au service", Evidence},

@@ -20,6 +20,11 @@ const numberAlphabet = "346789BCDFGHJKMPQRTVWXY"
 // NumberLength is the length of a mandat's number: 23^12, about 2^54 numbers.
 const NumberLength = 12
 
+// IsNumber tells whether s is written as a number is, without blanks.
+func IsNumber(s string) bool {
+	return len(s) == NumberLength && strings.Trim(s, numberAlphabet) == ""
+}
+
 // NewNumber draws a number.
 func NewNumber() string {
 	out := make([]byte, NumberLength)

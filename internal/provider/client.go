@@ -48,6 +48,7 @@ type Client struct {
 	// always does.
 	NonceRequired bool
 	Reads         []string // clients whose tokens it may introspect, as their resource server
+	Asks          bool     // may ask whether a structure may act under a mandat
 	Act           bool     // may know that an aidant acts (RFC 8693 §4.1)
 }
 

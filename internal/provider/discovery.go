@@ -59,6 +59,9 @@ func (p *Provider) metadata() map[string]any {
 			doc[name] = list
 		}
 	}
+	if slices.ContainsFunc(p.opts.Clients, func(c Client) bool { return c.Asks }) {
+		doc["relais_mandat_verification_endpoint"] = issuer + "/mandat/verification"
+	}
 	if methods, _ := doc["token_endpoint_auth_methods_supported"].([]string); slices.Contains(methods, "private_key_jwt") {
 		algs := []string{"ES256", "PS256", "RS256"}
 		doc["token_endpoint_auth_signing_alg_values_supported"] = algs

@@ -9,6 +9,7 @@
 //	POST /par                                a request left here by its client (RFC 9126)
 //	POST /token                              code for token, once
 //	POST /revoke, POST /introspect           RFC 7009; RFC 7662 for resource servers
+//	POST /mandat/verification                may a structure act under a mandat now?
 //	GET  /userinfo, POST /userinfo           the identity, each time with its journal entry
 //	GET  /session/end, POST /session/end     end of the use, asked by the hub
 //

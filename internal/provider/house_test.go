@@ -210,6 +210,8 @@ type house struct {
 	offset time.Duration
 	choice provider.Choice
 	gone   bool // the aidant's session ended
+	asked  []string
+	wait   time.Duration // what MayAct answers
 }
 
 func (h *house) now() time.Time {
@@ -250,7 +252,7 @@ func newHouse(t testing.TB, change ...func(*provider.Options)) *house {
 	o := provider.Options{
 		Issuer: srv.URL, Clients: clients(), Keys: testKeys, Ledger: h.l, Recorder: h.l, Sealer: newSealer(t),
 		Pseudonym: pseudonym, CourrielAbsent: "absent@relais.example", Now: h.now,
-		Reuse: h, Inspector: h.l,
+		Reuse: h, Inspector: h.l, Standing: h,
 		ChoosePath: func(id string) string { return "/agir/" + id },
 	}
 	for _, f := range change {
@@ -300,6 +302,7 @@ func clients() []provider.Client {
 	post.ID, post.AuthMethod = "suite-post", "client_secret_post"
 	server := suite // a resource server of two of them
 	server.ID, server.AuthMethod, server.Act, server.Reads = "ressource", "client_secret_post", true, []string{"suite", "fort"}
+	server.Asks = true
 	return []provider.Client{hub, hs, hs2, std, suite, post, server}
 }
 
@@ -372,6 +375,17 @@ func (h *house) Live(r *http.Request, clientID string, since time.Time) (provide
 		return h.l.record(live.Choice)(ctx, l)
 	}
 	return live, nil
+}
+
+// MayAct answers for the one mandat of the choice.
+func (h *house) MayAct(_ context.Context, number, siret, domaine string, by journal.Actor) (time.Time, time.Duration, error) {
+	h.asked = append(h.asked, number+" "+siret+" "+domaine+" "+by.Ref)
+	c := h.choice
+	if h.wait > 0 || number != c.Mandat.Number || siret != c.Organisation.SIRET {
+		return time.Time{}, h.wait, nil
+	}
+	until, _ := c.Mandat.Standing(c.Organisation.ID, domaine, by, h.now())
+	return until, 0, nil
 }
 
 // EndUsesLike ends all that the session made for the client.

@@ -40,7 +40,7 @@ type Sealer interface {
 	RevealShort(purpose, text string) ([]byte, error)
 }
 
-// Options is what a provider is made of. All but Reuse, Shared, Inspector, Log, Now,
+// Options is what a provider is made of. All but Reuse, Shared, Inspector, Standing, Log, Now,
 // ErrorPage and CourrielAbsent are required.
 type Options struct {
 	Issuer   string // the public URL, without path or trailing slash
@@ -53,6 +53,7 @@ type Options struct {
 	// Inspector serves the resource servers among the clients; nil when there are
 	// none.
 	Inspector Inspector
+	Standing  Standing // serves the clients that verify mandats; nil when there are none
 	Sealer    Sealer
 	// Pseudonym gives 64 hexadecimal digits for parts, the same each time, that
 	// nobody without its key can derive.
@@ -93,8 +94,8 @@ func New(o Options) (*Provider, error) {
 		if p.clients[c.ID] != nil {
 			return nil, fmt.Errorf("fournisseur: client %s en double", c.ID)
 		}
-		if len(c.Reads) > 0 && o.Inspector == nil {
-			return nil, fmt.Errorf("fournisseur: client %s: introspection sans registre", c.ID)
+		if (len(c.Reads) > 0 && o.Inspector == nil) || (c.Asks && o.Standing == nil) {
+			return nil, fmt.Errorf("fournisseur: client %s: introspection ou vérification sans registre", c.ID)
 		}
 		p.clients[c.ID] = r
 	}
@@ -156,6 +157,7 @@ func (p *Provider) Handler() http.Handler {
 	mux.HandleFunc("POST /par", p.par)
 	mux.HandleFunc("POST /revoke", p.revoke)
 	mux.HandleFunc("POST /introspect", p.introspect)
+	mux.HandleFunc("POST /mandat/verification", p.standing)
 	mux.HandleFunc("GET /userinfo", p.userinfo)
 	mux.HandleFunc("POST /userinfo", p.userinfo)
 	mux.HandleFunc("GET /session/end", p.endSession)

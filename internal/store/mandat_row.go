@@ -91,6 +91,7 @@ func (q *queries) mandats() {
 	q.mandatUpdate = update("mandat", mandatRow{}, "id = ? AND rev = ?")
 	q.mandatLight = light + " WHERE m.id = ? AND m.organisation_id = ? ORDER BY a.position"
 	q.mandatFull = full + " WHERE m.id = ? AND m.organisation_id = ? ORDER BY a.position"
+	q.standing(string(light))
 	q.mandatNumber = full + " WHERE m.number = ? ORDER BY a.position"
 	q.mandatActive = light + " WHERE m.usager_id = ? AND m.organisation_id = ? AND m.state IN ('actif', 'suspendu') ORDER BY m.signed_at, m.id, a.position"
 	q.mandatOld = light + ` WHERE m.id IN (SELECT id FROM mandat WHERE state = 'brouillon' AND created_at < ? ORDER BY created_at LIMIT 200)

@@ -38,6 +38,7 @@ type queries struct {
 	loginByID, loginByCode, delegationLive                    query
 	delegationOpen, delegationForget                          query
 	delegationLately                                          query
+	mandatAsked, organisationAsked                            query
 	signingKeys, signingInsert, signingRetire, signingForget  query
 	proofInsert, proofForget                                  query
 	pushedInsert, pushedTake, pushedForget                    query

@@ -35,7 +35,7 @@ func (s *Server) recordNobody(w http.ResponseWriter, r *http.Request, route, rea
 // machinePaths are the endpoints that machines call, each from an address of its
 // own: after too many refusals they are not served for a while. The others are
 // opened by browsers, many of which may share one address.
-var machinePaths = []string{"POST /token", "GET /userinfo", "POST /userinfo"}
+var machinePaths = []string{"POST /par", "POST /token", "POST /revoke", "POST /introspect", "POST /mandat/verification", "GET /userinfo", "POST /userinfo"}
 
 // protocol serves the provider and records what it refused: the entry of a
 // refusal that concerns a mandat is the provider's own, this one says that the

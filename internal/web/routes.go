@@ -43,7 +43,7 @@ func (s *Server) theme(w http.ResponseWriter, r *http.Request) error {
 // apply to them: hubs and services call them from elsewhere by nature.
 var protocolPaths = []string{
 	"GET /.well-known/openid-configuration", "GET /jwks",
-	"GET /authorize", "POST /authorize", "POST /par", "POST /token", "POST /revoke", "POST /introspect",
+	"GET /authorize", "POST /authorize", "POST /par", "POST /token", "POST /revoke", "POST /introspect", "POST /mandat/verification",
 	"GET /userinfo", "POST /userinfo", "GET /session/end", "POST /session/end",
 }
 
