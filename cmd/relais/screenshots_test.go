@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"relais/internal/config"
+	"relais/internal/revue"
 	"relais/internal/testkit/browser"
 	"relais/internal/testkit/visitor"
 )
@@ -108,6 +109,15 @@ func (a *album) pictures() (all []picture) {
 	take("16c-identite-revelee", thomas)
 	take("16-entree", thomas.Open(w.relais+entry))
 	take("16d-agent", thomas.Open(w.relais+"/controle/agents/"+w.missionOf("thomas").Label(w.idOf("nadia"))))
+	review := w.openRevue(thomas, "", 12)
+	for i := range 12 {
+		if thomas.Open(w.relais + "/controle/revues/" + review); i == 4 {
+			take("16f-revue", thomas)
+		}
+		w.mark(thomas, revue.Marks()[i%5%3])
+	}
+	thomas.Click("clore").Fill("conclusion", "Cinq entrées sur douze restent à éclaircir avec la structure.\nLes autres sont conformes.").Choose("confirmer", "oui").Submit("/cloture")
+	take("16g-revue-rapport", thomas)
 	take("16e-mission", sophie.Open(w.relais+"/administration/missions/"+w.missionOf("thomas").ID))
 	w.derive()
 	take("24-signaux", thomas.Open(w.relais+"/controle/signaux"))

@@ -129,7 +129,7 @@ func (d *Desk) showRevue(w http.ResponseWriter, r *http.Request, v desk.Visit, x
 	state := d.Seal.State().Progress
 	for _, rec := range records {
 		if rec.Index == line.Index {
-			p.Entry, p.Pruned = describe(v, rec.Index, rec, state.State(rec.Index)), rec.PrunedBy != 0
+			p.Entry, p.Pruned = brief(describe(v, rec.Index, rec, state.State(rec.Index))), rec.PrunedBy != 0
 		}
 	}
 	p.Sample = sampleTable(x.Lines[from:to], records, v, p.at)
@@ -140,6 +140,13 @@ func (d *Desk) showRevue(w http.ResponseWriter, r *http.Request, v desk.Visit, x
 		p.After = p.at(x.Lines[to].Index)
 	}
 	return d.Pages.Render(w, status, "controle/revue", p)
+}
+
+// brief leaves to the entry's own page what seldom helps to judge it, so that
+// entry and mark fit on one screen.
+func brief(items []page.Item) []page.Item {
+	elsewhere := []string{"Index", "Identifiant", "Identification", "Référence de l’objet", "Requête"}
+	return slices.DeleteFunc(items, func(i page.Item) bool { return slices.Contains(elsewhere, i.Term) || i.Term == "Motif" && i.Text == "–" })
 }
 
 // at is the work page with one entry of the sample on the table.

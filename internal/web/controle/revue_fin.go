@@ -129,7 +129,6 @@ type reportPage struct {
 // Reading it is recorded.
 func (d *Desk) report(w http.ResponseWriter, r *http.Request, v desk.Visit, x revue.Revue) error {
 	p := &reportPage{Layout: v.Layout("Rapport de revue", home), Heading: x.Title, Counts: markCounts(x), Conclusion: lines(x.Conclusion)}
-	p.Print = true
 	if err := d.check(r, x, p); err != nil {
 		return err
 	}
@@ -185,9 +184,11 @@ func (p *reportPage) list(x revue.Revue) {
 	p.Fine = strings.Join(fine, ", ")
 }
 
+// who is the visitor's own name on their report, another auditeur's label on
+// theirs.
 func who(v desk.Visit, x revue.Revue) string {
 	if x.AuditeurID == v.Aidant.ID {
-		return "Vous"
+		return v.Aidant.Name()
 	}
 	return v.Mission.Label(x.AuditeurID)
 }
