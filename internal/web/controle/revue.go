@@ -146,7 +146,9 @@ func (d *Desk) showRevue(w http.ResponseWriter, r *http.Request, v desk.Visit, x
 // entry and mark fit on one screen.
 func brief(items []page.Item) []page.Item {
 	elsewhere := []string{"Index", "Identifiant", "Identification", "Référence de l’objet", "Requête"}
-	return slices.DeleteFunc(items, func(i page.Item) bool { return slices.Contains(elsewhere, i.Term) || i.Term == "Motif" && i.Text == "–" })
+	return slices.DeleteFunc(items, func(i page.Item) bool {
+		return slices.Contains(elsewhere, i.Term) || i.Term == "Motif" && i.Text == "–"
+	})
 }
 
 // at is the work page with one entry of the sample on the table.

@@ -116,6 +116,7 @@ type reportPage struct {
 	Criteria   []page.Item
 	Draw       []page.Item
 	Redrawn    bool // the sample was drawn again and is the same
+	Pending    bool // the closing entry has no number yet, for a moment
 	Sealed     bool // the review is what the journal says
 	Counts     []page.Item
 	Findings   []finding
@@ -159,6 +160,9 @@ func (d *Desk) check(r *http.Request, x revue.Revue, p *reportPage) error {
 		return err
 	}
 	p.Redrawn = slices.Equal(sample, x.Indexes())
+	if p.Pending = x.OpenEntry < 0 || x.CloseEntry < 0; p.Pending {
+		return nil
+	}
 	ends, err := d.Samples.Entries(r.Context(), []int64{x.OpenEntry, x.CloseEntry})
 	if err != nil {
 		return err

@@ -286,7 +286,11 @@ func closeIt(t *testing.T, h *house, routes []desk.Route, v desk.Visit, path str
 	wantGone(t, routes, v, "POST", path+"/entrees/13", url.Values{"marque": {"conforme"}}, http.StatusConflict)
 	wantGone(t, routes, v, "POST", path+"/cloture", url.Values{"conclusion": {"x"}}, http.StatusConflict)
 	for id, x := range h.revues {
-		x.Conclusion = "Rien."
+		entry := x.CloseEntry
+		x.CloseEntry = -1
+		h.revues[id] = x
+		pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", path, nil, 200), "rechargez la page", "pas encore numérotée")
+		x.Conclusion, x.CloseEntry = "Rien.", entry
 		h.revues[id] = x
 	}
 	h.drawn = slices.Clone(h.drawn)
