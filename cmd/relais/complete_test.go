@@ -145,4 +145,7 @@ func TestNight(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Outcome != journal.OK || all[0].Details["mandats"] != "1" {
 		t.Errorf("%v %+v", err, all)
 	}
+	if w.count(journal.JournalDay) != 1 {
+		t.Error("no daily summary")
+	}
 }

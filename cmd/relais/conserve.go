@@ -243,6 +243,9 @@ func (h *house) night(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		h.log.Error("retention", "error", err)
 	}
+	if _, err := h.store.CloseDay(ctx); err != nil && ctx.Err() == nil {
+		h.log.Error("daily summary", "error", err)
+	}
 	n, err := h.store.Replay(ctx)
 	if err != nil && ctx.Err() == nil {
 		h.log.Error("replay", "error", err)

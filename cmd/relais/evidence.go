@@ -109,6 +109,9 @@ func tell(w io.Writer, r preuve.Report, now time.Time) error {
 	if r.Since != nil {
 		say("le journal prolonge le point de contrôle de %d entrées : rien n’a été réécrit depuis", r.Since.Size)
 	}
+	if r.Day.Index > 0 {
+		say("le résumé du jour (entrée %d, %s) : où en étaient les compteurs de %d mandat(s), dans stream-heads.json", r.Day.Index, r.Day.Jour, r.Day.Count)
+	}
 	for _, name := range r.Witnesses {
 		say("cosigné par le témoin %s", name)
 	}

@@ -71,6 +71,7 @@ const (
 	UsagerExport  Action = "usager.export"
 	JournalPrune  Action = "journal.prune"
 	JournalReplay Action = "journal.replay"
+	JournalDay    Action = "journal.day"
 	JournalVerify Action = "journal.verify"
 	Heartbeat     Action = "journal.heartbeat"
 	ClockBack     Action = "horloge.recul"
@@ -151,6 +152,7 @@ var labels = map[Action]label{
 	UsagerExport:  {"Données d’un usager exportées", Evidence},
 	JournalPrune:  {"Contenu d’entrées d’accès supprimé", Evidence},
 	JournalReplay: {"État des mandats rejoué", Evidence},
+	JournalDay:    {"Résumé du jour", Evidence},
 	JournalVerify: {"Journal entier vérifié", Evidence},
 	Heartbeat:     {"Relais fonctionne", Access},
 	ClockBack:     {"L’horloge a reculé", Evidence},

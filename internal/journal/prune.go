@@ -148,7 +148,7 @@ func (v *Verifier) addPruned(row Row) string {
 		if r.StreamSeq != end.seq+1 {
 			return fmt.Sprintf("le fil du mandat est rompu (numéro %d après %d)", r.StreamSeq, end.seq)
 		}
-		end.seq, end.leaf = r.StreamSeq, row.Leaf
+		end.seq, end.leaf, end.at = r.StreamSeq, row.Leaf, row.Index
 	}
 	sum := v.pruning.sums[row.PrunedBy]
 	if sum == nil {

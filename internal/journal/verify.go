@@ -47,11 +47,13 @@ type Verifier struct {
 	expected map[int64]Hash // nil: nodes are compared by Finish alone
 	streams  map[string]*streamEnd
 	pruning  pruning
+	days     days
 }
 
 type streamEnd struct {
 	seq  int64
 	leaf Hash
+	at   int64 // index of the last entry
 }
 
 // NewVerifier starts at the empty tree.
@@ -88,13 +90,18 @@ func (v *Verifier) Add(row Row) error {
 		return bad("l’empreinte ne correspond pas au contenu")
 	}
 	e, ok := scan(row.Body)
-	if !ok || Action(e.action) == JournalPrune {
+	if !ok || Action(e.action) == JournalPrune || Action(e.action) == JournalDay {
 		r, err := Parse(row.Body)
 		if err != nil {
 			return bad("%v", err)
 		}
 		e = r.scanned()
 		v.pruning.claim(row.Index, r)
+		if r.Action == JournalDay {
+			if err := v.day(row.Index, r); err != nil {
+				return err
+			}
+		}
 	}
 	if row.Altered || !e.same(row.Copies) {
 		return bad("les colonnes de recherche ne correspondent pas au contenu")
@@ -104,7 +111,7 @@ func (v *Verifier) Add(row Row) error {
 		if e.seq != end.seq+1 || e.prev != end.leaf {
 			return bad("le fil du mandat est rompu (numéro %d après %d)", e.seq, end.seq)
 		}
-		end.seq, end.leaf = e.seq, row.Leaf
+		end.seq, end.leaf, end.at = e.seq, row.Leaf, row.Index
 	}
 	return v.grow(row.Leaf)
 }
@@ -136,6 +143,9 @@ func (v *Verifier) grow(leaf Hash) error {
 	}
 	v.edge = append(v.edge, node)
 	v.size++
+	if len(v.days.next) > 0 {
+		return v.closeDays()
+	}
 	return nil
 }
 

@@ -18,6 +18,8 @@ type Draft struct {
 	prunes  *set
 	emptied prunes
 	follow  *follower
+	days    *set   // nil without a daily summary
+	heads   []byte // the list it sums up
 	pruned  int64
 	first   int64
 }
@@ -102,6 +104,23 @@ func (d *Draft) AddPrune(row journal.Row) error {
 	return d.prunes.add(row.Index, row.Body)
 }
 
+// AddDay takes the journal's last daily summary and the list that it holds the
+// digest of.
+func (d *Draft) AddDay(row journal.Row, heads []byte) (err error) {
+	if d.days, err = newSet(setDays, d.scratch); err == nil {
+		d.heads, err = heads, d.days.add(row.Index, row.Body)
+	}
+	return err
+}
+
+// sets are those that an export's manifest answers for.
+func (d *Draft) sets() []*set {
+	if d.days == nil {
+		return []*set{d.entries, d.prunes}
+	}
+	return []*set{d.entries, d.prunes, d.days}
+}
+
 // Header is what a manifest says besides the entries.
 type Header struct {
 	Origin      string
@@ -113,7 +132,7 @@ type Header struct {
 
 // Manifest describes what was added, once everything was; its bytes too.
 func (d *Draft) Manifest(h Header) (Manifest, []byte, error) {
-	for _, s := range []*set{d.entries, d.prunes} {
+	for _, s := range d.sets() {
 		if err := s.end(); err != nil {
 			return Manifest{}, nil, err
 		}
@@ -131,7 +150,10 @@ func (d *Draft) Manifest(h Header) (Manifest, []byte, error) {
 	if m.Complete == OneMandat {
 		m.Stream = append(m.Stream, d.follow.streams[d.filter.Mandat])
 	}
-	for _, s := range []*set{d.entries, d.prunes} {
+	if d.days != nil {
+		m.Files[fileHeads] = digest(d.heads)
+	}
+	for _, s := range d.sets() {
 		m.Files[s.lines.name], m.Files[s.runs.name] = s.lines.digest(), s.runs.digest()
 	}
 	raw, err := encode(m)

@@ -29,6 +29,7 @@ const (
 	fileManifest    = "manifest.json"
 	filePolicy      = "policy.txt"
 	fileSeal        = "seal"
+	fileHeads       = "stream-heads.json"
 )
 
 // The three files of a set of entries are NAME and one of these.
@@ -43,6 +44,7 @@ const (
 	setEntries = "entries" // what was asked
 	setPrunes  = "prunes"  // the entries that emptied some of those
 	setExport  = "export"  // the entry of the export itself
+	setDays    = "days"    // the last daily summary, beside the list that it sums up
 )
 
 // Selection is what an export was asked for. Every field narrows it.

@@ -54,12 +54,15 @@ func (d *Draft) Build(out io.Writer, p Sealing) error {
 	}
 	parts := []*part{smallPart(fileVerify, verifyText), smallPart(fileCheckpoint, p.Checkpoint.Note),
 		smallPart(fileManifest, p.Manifest), smallPart(filePolicy, p.Header.Policy)}
-	for name, s := range map[string]*set{setEntries: d.entries, setPrunes: d.prunes, setExport: export} {
+	if d.days != nil {
+		parts = append(parts, smallPart(fileHeads, d.heads))
+	}
+	for _, s := range append(d.sets(), export) {
 		spool, err := d.scratch()
 		if err != nil {
 			return err
 		}
-		proofs := newPart(name+extProofs, spool)
+		proofs := newPart(s.name+extProofs, spool)
 		if err := s.prove(proofs, p.Tree, p.Checkpoint); err != nil {
 			return err
 		}

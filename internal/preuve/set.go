@@ -17,13 +17,14 @@ import (
 // set is entries being gathered: their lines, and the runs of indexes without a
 // gap in which they stand.
 type set struct {
+	name        string
 	lines, runs *part
 	lo, hi      int64 // of the run under way; hi < lo before the first
 	count       int64
 }
 
 func newSet(name string, scratch func() (Spool, error)) (*set, error) {
-	s := &set{lo: 0, hi: -1}
+	s := &set{name: name, lo: 0, hi: -1}
 	for ext, to := range map[string]**part{extLines: &s.lines, extRuns: &s.runs} {
 		spool, err := scratch()
 		if err != nil {

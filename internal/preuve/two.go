@@ -27,6 +27,9 @@ const smallMax = 1 << 20
 var large = []string{fileEntries, setEntries + extRuns, setEntries + extProofs,
 	setPrunes + extLines, setPrunes + extRuns, setPrunes + extProofs, setExport + extRuns, setExport + extProofs, fileExport}
 
+// ofDay are there together or not at all, and are read line by line too.
+var ofDay = []string{setDays + extLines, setDays + extRuns, setDays + extProofs, fileHeads}
+
 func verifyTwo(r io.ReaderAt, files []item, vkeys []string, since []byte) (Report, error) {
 	b := &two{bundle: bundle{files: map[string][]byte{}}, r: r, listed: map[string]item{}, emptied: prunes{}, follow: newFollower()}
 	for _, f := range files {
@@ -34,7 +37,7 @@ func verifyTwo(r io.ReaderAt, files []item, vkeys []string, since []byte) (Repor
 	}
 	for _, step := range []func() error{
 		b.checkNames, func() error { return b.readKeys(vkeys) }, func() error { return b.checkSeal(files) }, b.checkManifest, b.checkCheckpoint,
-		b.checkEntries, b.checkPrunes, b.checkExport, func() error { return b.checkOutside(since, &b.report) },
+		b.checkEntries, b.checkPrunes, b.checkExport, b.checkDay, func() error { return b.checkOutside(since, &b.report) },
 	} {
 		if err := step(); err != nil {
 			return Report{}, err
@@ -47,6 +50,9 @@ func verifyTwo(r io.ReaderAt, files []item, vkeys []string, since []byte) (Repor
 func (b *two) checkNames() error {
 	needed := append([]string{fileVerify, fileCheckpoint, fileManifest, filePolicy, fileSeal}, large...)
 	optional := []string{fileToken, fileConsistency, fileCosigs}
+	if _, ok := b.listed[fileHeads]; ok {
+		needed = append(needed, ofDay...)
+	}
 	for _, name := range needed {
 		if _, ok := b.listed[name]; !ok {
 			return refuse("%s manque", name)
@@ -54,7 +60,7 @@ func (b *two) checkNames() error {
 	}
 	for name, f := range b.listed {
 		switch {
-		case slices.Contains(large, name):
+		case slices.Contains(large, name), slices.Contains(ofDay, name) && slices.Contains(needed, name):
 			continue
 		case !slices.Contains(needed, name) && !slices.Contains(optional, name):
 			return refuse("%s est de trop", name)
@@ -100,6 +106,11 @@ func (b *two) checkManifest() error {
 	want := map[string]string{}
 	for _, name := range []string{fileEntries, setEntries + extRuns, setPrunes + extLines, setPrunes + extRuns, filePolicy, fileVerify} {
 		want[name] = b.listed[name].sum
+	}
+	if _, ok := b.listed[fileHeads]; ok {
+		for _, name := range []string{setDays + extLines, setDays + extRuns, fileHeads} {
+			want[name] = b.listed[name].sum
+		}
 	}
 	if !maps.Equal(want, b.m.Files) {
 		return refuse("un fichier n’est pas celui du manifeste")
@@ -209,6 +220,27 @@ func (b *two) checkExport() error {
 		return refuse("il manque des entrées du mandat à la fin de l’export")
 	}
 	return nil
+}
+
+// checkDay proves the daily summary, and that the list beside it is the one it
+// holds the digest of.
+func (b *two) checkDay() error {
+	heads, ok := b.listed[fileHeads]
+	if !ok {
+		return nil
+	}
+	found := 0
+	err := b.walk(setDays, func(_ journal.Row, r journal.Record) error {
+		found++
+		if b.report.Day, ok = r.Day(); !ok || b.report.Day.Digest != heads.sum {
+			return refuse("stream-heads.json n’est pas la liste que résume l’entrée %d", r.Index)
+		}
+		return nil
+	})
+	if err == nil && found != 1 {
+		err = refuse("le résumé du jour manque")
+	}
+	return err
 }
 
 // admits holds an entry against what can be read of a selection in the entry

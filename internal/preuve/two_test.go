@@ -27,8 +27,9 @@ func scratch(t testing.TB) func() (preuve.Spool, error) {
 // lie is how an operator bends an export. What is nil is the truth.
 type lie struct {
 	filter  preuve.Selection
-	rows    []journal.Row                // what is gathered
-	prunes  []journal.Row                // and what emptied some of it
+	rows    []journal.Row // what is gathered
+	prunes  []journal.Row // and what emptied some of it
+	day     func() (journal.Row, []byte)
 	between func()                       // what is written before the export's entry
 	bend    func(*preuve.Sealing)        // after its entry stands
 	another func(m []byte) (used []byte) // the manifest whose digest goes into the entry
@@ -50,6 +51,12 @@ func (l *liar) tell(x lie) ([]byte, error) {
 	}
 	for _, row := range x.prunes {
 		if err := d.AddPrune(row); err != nil {
+			return nil, err
+		}
+	}
+	if x.day != nil {
+		row, heads := x.day()
+		if err := d.AddDay(row, heads); err != nil {
 			return nil, err
 		}
 	}
@@ -112,9 +119,14 @@ var ofMandat, everything = preuve.Selection{Mandat: "m-1"}, preuve.Selection{Fro
 func TestTruth(t *testing.T) {
 	five := int64(5)
 	for what, truth := range map[string]func(l *liar) lie{
-		"mandat":   func(l *liar) lie { return lie{filter: ofMandat, rows: odd(l)} },
-		"period":   func(l *liar) lie { return lie{filter: everything, rows: l.rows[2:7:7]} },
-		"all":      func(l *liar) lie { return lie{filter: everything, rows: l.rows} },
+		"mandat": func(l *liar) lie { return lie{filter: ofMandat, rows: odd(l)} },
+		"period": func(l *liar) lie { return lie{filter: everything, rows: l.rows[2:7:7]} },
+		"all":    func(l *liar) lie { return lie{filter: everything, rows: l.rows} },
+		"with the day": func(l *liar) lie {
+			heads := []journal.StreamHead{{Mandat: "m-1", Seq: 6, Leaf: l.rows[11].Leaf}}
+			row := l.add(journal.CloseDay("2026-11-22", 0, 11, heads).Fact())
+			return lie{filter: everything, rows: l.rows[:12:12], day: func() (journal.Row, []byte) { return row, journal.EncodeHeads(heads) }}
+		},
 		"nothing":  func(l *liar) lie { return lie{filter: everything} },
 		"an entry": func(l *liar) lie { return lie{filter: preuve.Selection{Entry: &five}, rows: l.rows[5:6:6]} },
 		"some": func(l *liar) lie {
@@ -200,6 +212,14 @@ func TestLies(t *testing.T) {
 			}
 			x.bend = func(p *preuve.Sealing) { p.Manifest = x.another(p.Manifest) }
 			return x
+		},
+		"another list of that day": func(l *liar) lie {
+			row := l.add(journal.CloseDay("2026-11-22", 0, 11, nil).Fact())
+			heads := []journal.StreamHead{{Mandat: "m-1", Seq: 6, Leaf: l.rows[11].Leaf}}
+			return lie{filter: everything, rows: l.rows[:12:12], day: func() (journal.Row, []byte) { return row, journal.EncodeHeads(heads) }}
+		},
+		"a day that is no day": func(l *liar) lie {
+			return lie{filter: everything, rows: l.rows[:12:12], day: func() (journal.Row, []byte) { return l.rows[3], journal.EncodeHeads(nil) }}
 		},
 		"a root of another tree": func(l *liar) lie {
 			return bent(l, func(p *preuve.Sealing) { p.Checkpoint.Root[0] ^= 1; p.Checkpoint.Note, _ = p.Checkpoint.Sign(l.signer) })

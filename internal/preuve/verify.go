@@ -31,6 +31,7 @@ type Report struct {
 	Since      *journal.Checkpoint // the older one it goes on from, or nil
 	Witnesses  []string            // names of those whose cosignature holds
 	Stamp      Token               // zero without a time token
+	Day        journal.Day         // the daily summary that stream-heads.json belongs to, or zero
 }
 
 // bundle is a verification under way.

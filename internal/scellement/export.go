@@ -29,6 +29,8 @@ type Archive interface {
 	Extract(ctx context.Context, f journal.Filter, each func(journal.Row) error) error
 	Journal(ctx context.Context, f journal.Filter) ([]journal.Record, error)
 	Entry(ctx context.Context, index int64) (journal.Row, error)
+	// LastDay is journal.ErrNotFound before the first daily summary.
+	LastDay(ctx context.Context) (journal.Day, []byte, error)
 }
 
 // Request asks for an export.
@@ -166,10 +168,30 @@ func (s *Sealer) gather(ctx context.Context, from Archive, r Request) (*preuve.D
 			err = d.AddPrune(row)
 		}
 	}
+	if err == nil && f.Complete() == preuve.Run && f.Entry == nil {
+		err = addDay(ctx, from, d)
+	}
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+// addDay puts the newest daily summary beside a period: it covers the ends of all
+// mandats' counters. Whoever asks for less than the journal does not get it.
+func addDay(ctx context.Context, from Archive, d *preuve.Draft) error {
+	day, heads, err := from.LastDay(ctx)
+	if errors.Is(err, journal.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	row, err := from.Entry(ctx, day.Index)
+	if err != nil {
+		return err
+	}
+	return d.AddDay(row, heads)
 }
 
 // enter writes the export's own entry; fits tells that nothing of the mandat

@@ -191,6 +191,9 @@ func TestExport(t *testing.T) {
 	h.prune(4)
 	since := h.seal()
 	h.grow(20)
+	if done, err := h.st.CloseDay(h.ctx); err != nil || !done {
+		t.Fatal(done, err)
+	}
 	three := int64(4)
 	keys, err := h.VKeys()
 	h.ok(err)
@@ -217,6 +220,9 @@ func TestExport(t *testing.T) {
 		}
 		if strings.Contains(what, "act") != (r.Complete == preuve.Partial) {
 			t.Errorf("%s: complete %q", what, r.Complete)
+		}
+		if (r.Day.Count == 1) != (r.Complete == preuve.Run && what != "entry") {
+			t.Errorf("%s: the day is %+v", what, r.Day)
 		}
 		h.python(what, zip, keys[0], since.Note)
 	}

@@ -64,6 +64,7 @@ type queries struct {
 	signalForget, signalMandat, signalNames, actorAt, streamBefore query
 	signalOne, seenInsert, seenOne, seenErase, seenKeys            query
 	releveAdd, releveForget, releveDays, releveCounts              query
+	dayLast, dayAll, streamHeads                                   query
 	extractMandat, extractSpan, extractIn                          query
 
 	// what follows the journal
@@ -102,6 +103,7 @@ func newQueries() queries {
 	q.conserve()
 	q.proofs()
 	q.extract()
+	q.days()
 	q.masks()
 	q.debits()
 	q.signals()

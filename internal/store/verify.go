@@ -43,6 +43,9 @@ func (s *Store) VerifyJournal(ctx context.Context) (journal.Head, error) {
 		return v.Head(), err
 	}
 	v.Expect(nodes)
+	if err := s.expectDays(ctx, snapshot, v); err != nil {
+		return v.Head(), err
+	}
 	if err := s.verifyEntries(ctx, snapshot, v); err != nil {
 		return v.Head(), err
 	}

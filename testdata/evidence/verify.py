@@ -157,6 +157,9 @@ def two(z, vkey, since):
         assert e["details"]["manifeste_sha256"] == digest("manifest.json"), "the journal did not record this export"
         follow(h, e)
     walk(z, "export", checkpoint, size, root, export)
+    def day(index, h, e):
+        assert e["action"] == "journal.day" and e["details"]["empreinte"] == digest("stream-heads.json"), "not the list of that day"
+    if "stream-heads.json" in z.namelist(): walk(z, "days", checkpoint, size, root, day)
     if since: since_checks(f, vkey, since, origin, size, root)
     said = ", complete" if complete != "no" else ", NOT shown to be complete"
     print("%s: %d entries (%d by their leaf only) proven in a journal of %d%s%s" % (origin, indexes[0], len(pruned), size, said, ", and the past unchanged" if since else ""))
