@@ -1,7 +1,9 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -11,8 +13,8 @@ import (
 	"relais/internal/testkit/visitor"
 )
 
-// TestCodeRedeemedOnce: of 16 redemptions of one code at once exactly one
-// succeeds, for each of 200 codes, on both databases; and since the others are a
+// TestCodeRedeemedOnce: of 16 redemptions of one code at once, at two instances of
+// Relais, exactly one succeeds, for each of 200 codes, on both databases; and since the others are a
 // replay, what the one got is worth nothing afterwards (RFC 6749 §4.1.2).
 func TestCodeRedeemedOnce(t *testing.T) {
 	const codes, rounds = 16, 200
@@ -21,9 +23,10 @@ func TestCodeRedeemedOnce(t *testing.T) {
 			w := newWorld(t, engine)
 			h, nadia := w.rawHub(), w.agent("nadia")
 			g := w.give(nadia, "nadia", "perrin", logement())
+			second := w.second()
 			for range rounds {
 				code := h.code(nadia, g.id, "logement")
-				won := w.race(h.form(code), codes)
+				won := w.race(h.form(code), codes, w.relais, second)
 				if len(won) != 1 {
 					t.Fatalf("%d of %d redemptions succeeded", len(won), codes)
 				}
@@ -49,18 +52,40 @@ func TestCodeRedeemedOnce(t *testing.T) {
 	}
 }
 
-// race redeems one form many times at once and returns the access tokens.
-func (w *world) race(form url.Values, n int) (won []string) {
+// second is one more instance of this world's Relais: a store of its own on the
+// same database, as another process has. It returns where it listens.
+func (w *world) second() string {
+	w.t.Helper()
+	h, err := build(w.t.Context(), w.d.cfg, slog.New(slog.DiscardHandler), true)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := h.refreshKeys(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	server := httptest.NewServer(h.handler)
+	w.t.Cleanup(func() {
+		server.Close()
+		if err := h.store.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return server.URL
+}
+
+// race redeems one form many times at once, at several instances in turn, and
+// returns the access tokens.
+func (w *world) race(form url.Values, n int, at ...string) (won []string) {
 	w.t.Helper()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: n}}
 	defer client.CloseIdleConnections()
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	start := make(chan struct{})
-	for range n {
+	for i := range n {
 		all.Go(func() {
 			<-start
-			resp, err := client.PostForm(w.relais+"/token", form)
+			resp, err := client.PostForm(at[i%len(at)]+"/token", form)
 			if err != nil {
 				w.t.Error(err)
 				return

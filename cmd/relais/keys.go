@@ -141,8 +141,12 @@ func keysVerb(ctx context.Context, c call) error {
 }
 
 func rotateKeys(ctx context.Context, st *store.Store, now time.Time, immediate bool) error {
+	have, err := st.ProviderKeys(ctx)
+	if err != nil {
+		return err
+	}
 	signs, retire := now.Add(provider.PublishBefore), now.Add(provider.PublishBefore+provider.KeepAfter)
-	if immediate {
+	if immediate || len(have) == 0 { // without any, waiting would only leave nothing to sign with
 		signs, retire = now, now
 	}
 	keys, err := provider.NewSigningKeys(signs)
