@@ -67,7 +67,7 @@ func (d *Desk) signals(w http.ResponseWriter, r *http.Request) error {
 	f := q.signals(places, v.Zone())
 	f.Scope = scopeOf(r)
 	p := &signalsPage{Layout: v.Layout("Signaux", home), Form: q.form, Rules: signal.Rules(), Choices: ruleOptions(),
-		States: []page.Option{{Label: "Tous"}, {Value: "non", Label: "Pas encore vus"}}, Structures: places.options(), Filtered: len(q.names) > 0}
+		States: []page.Option{{Label: "Tous"}, {Value: "non", Label: "Non vus"}}, Structures: places.options(), Filtered: len(q.names) > 0}
 	p.Wide = true
 	p.Chosen, _ = signal.Find(f.Rule)
 	if q.form.Invalid() {
@@ -163,7 +163,7 @@ func signalTable(found []signal.Found, places places, v desk.Visit) page.Table {
 	for _, f := range found {
 		rule, _ := signal.Find(f.Rule)
 		index := strconv.FormatInt(f.Index, 10)
-		state := page.Cell{Text: "Pas encore vu"}
+		state := page.Cell{Text: "Non vu"}
 		if !f.SeenAt.IsZero() {
 			state = page.Cell{Text: "Vu", Tag: "info"}
 		}
