@@ -153,6 +153,9 @@ func evidenceOf(ctx context.Context, st *store.Store, m mandat.Mandat, motif str
 	if e.sign.ID == "" || e.identify.ID == "" {
 		return e, broken("le journal ne dit pas que ce mandat a été signé")
 	}
+	if e.sign.Index < 0 || e.identify.Index < 0 {
+		return e, store.ErrUnnumbered
+	}
 	if motif != "" { // an archive, opened with a reason
 		e.dossier, e.plain, e.who, err = st.OpenArchive(ctx, m.ID, motif, operator())
 		return e, err

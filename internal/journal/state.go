@@ -1,5 +1,7 @@
 package journal
 
+import "time"
+
 // State is how far an entry's proof has come.
 type State string
 
@@ -26,4 +28,10 @@ func (p Progress) State(index int64) State {
 		return Sealed
 	}
 	return Recorded
+}
+
+// Lag is what is recorded and has no place in the tree yet.
+type Lag struct {
+	Entries int64
+	Age     time.Duration // of the first of them
 }

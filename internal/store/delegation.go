@@ -120,8 +120,12 @@ func (q *queries) delegations() {
 // that comes of it. delegation.ErrMade when this request was answered already,
 // delegation.ErrOpen when the aidant has not ended a use for another usager,
 // mandat.ErrNotFound when the mandat is not the structure's.
+//
+// Beside others: it decides on the mandat with its autorisations, held by its
+// stream; on the aidant's other open uses, which only their next use could add to,
+// and which holds the aidant; on the request, whose id is unique.
 func (s *Store) UseMandat(ctx context.Context, l delegation.Login, use transition) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.beside(ctx, streams(l.MandatID).and("aidant", l.AidantID), func(t *tx) error {
 		var lines []useLine
 		if err := t.list(&lines, s.q.mandatUse, l.ID, l.AidantID, l.MandatID, l.OrganisationID); err != nil {
 			return err
@@ -196,9 +200,12 @@ func (t *tx) saveLogin(l delegation.Login, fact journal.Fact) error {
 }
 
 // Redeem consumes a code and records the token, once. See provider.Ledger.
+//
+// Beside others: it decides on the login of the code, held by its mandat's stream,
+// and consumes it by a compare-and-set besides.
 func (s *Store) Redeem(ctx context.Context, codeHash string, token delegation.Token) error {
 	for {
-		err := s.write(ctx, func(t *tx) error { return t.redeem(codeHash, token) })
+		err := s.beside(ctx, streamsBy(s.q.lockByCode, codeHash), func(t *tx) error { return t.redeem(codeHash, token) })
 		if !errors.Is(err, errRace) {
 			return err // after a lost race the code is consumed, and the next round says so
 		}
@@ -227,6 +234,9 @@ func (t *tx) redeem(codeHash string, token delegation.Token) error {
 // Show records that the identity is handed over and returns it, unless the
 // login, its mandat, its agent or its structure were stopped. See
 // provider.Ledger.
+//
+// Beside others: it decides on the login and its mandat, held by its stream, and on
+// the agent and the structure, who are suspended by writes that hold everything.
 func (s *Store) Show(ctx context.Context, tokenHash string) (delegation.Identity, error) {
 	return s.handOver(ctx, tokenHash, delegation.Login.Show)
 }
@@ -241,7 +251,7 @@ func (s *Store) Inspect(ctx context.Context, tokenHash string, by journal.Actor)
 
 func (s *Store) handOver(ctx context.Context, tokenHash string, decide func(delegation.Login, mandat.Mandat, time.Time) (journal.Fact, error)) (delegation.Identity, error) {
 	var out delegation.Identity
-	err := s.write(ctx, func(t *tx) error {
+	err := s.beside(ctx, streamsBy(s.q.lockByToken, tokenHash), func(t *tx) error {
 		var lines []identityLine
 		if err := t.list(&lines, s.q.identityByToken, tokenHash); err != nil {
 			return err

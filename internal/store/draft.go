@@ -66,10 +66,11 @@ func (t *tx) sealDraft(m mandat.Mandat, d *acte.Dossier) error {
 }
 
 // IdentifyUsager changes a draft and keeps the evidence of the usager's login
-// sealed with it, under a key that forgets an earlier one.
+// sealed with it, under a key that forgets an earlier one. Beside others, as
+// [Store.ChangeMandat].
 func (s *Store) IdentifyUsager(ctx context.Context, organisationID, id string, d acte.Dossier, change transition) (mandat.Mandat, error) {
 	var out mandat.Mandat
-	err := s.write(ctx, func(t *tx) error {
+	err := s.beside(ctx, streams(id), func(t *tx) error {
 		old, held, err := t.fullMandat(organisationID, id)
 		if err != nil {
 			return err
@@ -111,9 +112,12 @@ func (s *Store) DraftDossier(ctx context.Context, organisationID, id string) (ac
 // EntrustScreen changes a draft and marks the session as entrusted for it. One
 // screen at a time is an usager's: a session entrusted for the same draft before
 // is ended, or an usager who identified here could be answered for there.
+//
+// Beside others: sessions become entrusted for a mandat, or are taken back from it,
+// only by who holds its stream.
 func (s *Store) EntrustScreen(ctx context.Context, sessionRef, organisationID, mandatID string, change transition) (mandat.Mandat, error) {
 	var out mandat.Mandat
-	err := s.write(ctx, func(t *tx) (err error) {
+	err := s.beside(ctx, streams(mandatID), func(t *tx) (err error) {
 		if out, err = t.changeMandat(organisationID, mandatID, change); err != nil {
 			return err
 		}
@@ -146,9 +150,12 @@ func (t *tx) endRivals(sessionRef, organisationID, mandatID string) error {
 // reference, is no longer entrusted, and the aidant's own login is kept with
 // the draft's evidence. aidant.ErrSession when the old session is gone,
 // aidant.ErrOther when it is not this agent's or not entrusted for this mandat.
+//
+// Beside others: as [Store.EntrustScreen]. That the old session is still there is
+// decided by deleting it.
 func (s *Store) TakeBack(ctx context.Context, oldRef string, renewed aidant.Session, mandatID string, proof acte.Proof, change transition) (mandat.Mandat, error) {
 	var out mandat.Mandat
-	err := s.write(ctx, func(t *tx) error {
+	err := s.beside(ctx, streams(mandatID), func(t *tx) error {
 		var old sessionRow
 		if err := t.get(&old, s.q.sessionPlain, oldRef); errors.Is(err, sql.ErrNoRows) {
 			return aidant.ErrSession

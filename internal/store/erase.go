@@ -16,7 +16,7 @@ import (
 
 func (q *queries) conserve() {
 	light := query("SELECT " + mandatColumns() + `, j.stream_seq AS "j.seq", j.leaf AS "j.leaf"` + mandatFrom + mandatStream)
-	q.usagerErasable = "SELECT id, erased_at, erased_entry FROM usager WHERE id = ?"
+	q.usagerErasable = "SELECT id, erased_at, (SELECT idx FROM journal_entry e WHERE e.id = erased_entry) AS erased_entry FROM usager WHERE id = ?"
 	q.usagerByID = query("SELECT " + columns("u", usagerRow{}) + `, uk.wrapped AS "ukey" FROM usager u
 		JOIN coffre_key uk ON uk.subject = 'usager:' || u.id WHERE u.id = ?`)
 	q.usagerErase = "UPDATE usager SET sub_token = ?, sealed = ?, erased_at = ?, erased_entry = ? WHERE id = ?"
@@ -29,11 +29,11 @@ func (q *queries) conserve() {
 	q.delegationBlank = "UPDATE delegation SET protocol = NULL WHERE mandat_id IN (SELECT id FROM mandat WHERE usager_id = ?)"
 	q.delegationOfUsager = query("SELECT "+columns("d", delegationRow{})+`, j.stream_seq AS "j.seq", j.leaf AS "j.leaf" FROM delegation d
 		JOIN mandat m ON m.id = d.mandat_id`) + mandatStream + " WHERE m.usager_id = ? AND d.ended_at IS NULL ORDER BY d.id"
-	const old = "FROM journal WHERE ts < ? AND pruned_by IS NULL AND action IN (SELECT action FROM journal_acces)"
+	const old = "FROM journal_entry WHERE ts < ? AND pruned_by IS NULL AND action IN (SELECT action FROM journal_acces)"
 	q.accessAction = "INSERT INTO journal_acces (action) VALUES (?) ON CONFLICT (action) DO NOTHING"
-	q.pruneList = query("SELECT "+plain(bodyRow{})+" ") + old + " ORDER BY id LIMIT ?"
+	q.pruneList = query("SELECT "+indexed(bodyRow{})+" ") + old + " ORDER BY idx LIMIT ?"
 	q.pruneCount = "SELECT count(*) " + old
-	q.prune = "UPDATE journal SET pruned_by = ?, entry_id = '', actor_ref = '', object_id = '', body = ? WHERE id IN (SELECT id " + old + " ORDER BY id LIMIT ?)"
+	q.prune = "UPDATE journal SET pruned_by = ?, entry_id = '', actor_ref = '', object_id = '', body = ? WHERE id IN (SELECT id " + old + " AND idx <= ?)"
 	q.prunedCount = "SELECT count(*) FROM journal WHERE pruned_by IS NOT NULL"
 	q.usagersDue = `SELECT u.id FROM usager u JOIN mandat m ON m.usager_id = u.id WHERE u.erased_at IS NULL GROUP BY u.id
 		HAVING max(coalesce(m.ended_at, m.ends_at)) <= ? AND max(CASE WHEN m.disputed_at IS NULL THEN 0 ELSE 1 END) = 0
@@ -85,6 +85,9 @@ func (s *Store) EraseUsager(ctx context.Context, id string, motif usager.Motif, 
 	})
 	if err != nil || dry {
 		return out, gone, err
+	}
+	if out.Usager.ErasedEntry, err = s.numbered(ctx, out.Usager.ErasedEntry); err != nil {
+		return out, gone, fmt.Errorf("les données sont effacées : %w", err)
 	}
 	if err := s.engine.scrub(ctx, s); err != nil {
 		return out, gone, fmt.Errorf("les données sont effacées, mais le disque n’a pas pu être nettoyé : %w", err)

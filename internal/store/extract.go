@@ -30,6 +30,9 @@ func (q *queries) extract() {
 // Memory grows by 8 bytes an entry for other filters, and not at all for these.
 func (s *Store) Extract(ctx context.Context, f journal.Filter, each func(journal.Row) error) error {
 	f.Limit, f.Before = 0, 0
+	if err := s.engine.settled(ctx, numberWait); err != nil {
+		return err
+	}
 	switch f {
 	case journal.Filter{Mandat: f.Mandat}:
 		if f.Mandat != "" {

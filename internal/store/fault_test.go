@@ -125,8 +125,8 @@ func TestFaultAtEachStatement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(h *house) {
 				act := prepare(h)
+				size := h.size() // and every number is given
 				before := h.dump()
-				size := h.size()
 				k := 1
 				for ; ; k++ {
 					n := 0

@@ -49,8 +49,10 @@ func (s *Store) Journal(ctx context.Context, f journal.Filter) ([]journal.Record
 
 // Search is one page of the newest entries that answer a filter. What it reads
 // is bounded, and does not depend on the journal's size: posting lists that leap
-// over each other, and the few entries that are newer than these lists.
+// over each other, and the few entries that are newer than these lists. It shows
+// what this process wrote before, unless its numbers do not come: see [Store.Lag].
 func (s *Store) Search(ctx context.Context, f journal.Filter) (journal.Page, error) {
+	s.catchUp(ctx)
 	x := &search{ctx: ctx, s: s, f: f, want: page(f.Limit), high: math.MaxInt64 - 1}
 	if f.Before > 0 {
 		x.high = f.Before - 1

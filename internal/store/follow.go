@@ -60,6 +60,7 @@ func (q *queries) follow() {
 // instances may do so at once: the cursor moves by compare-and-set. One follower
 // that fails does not hold up the others.
 func (s *Store) RunFollowers(ctx context.Context) error {
+	s.catchUp(ctx)
 	var failed []error
 	for _, f := range s.followers() {
 		for {
@@ -94,7 +95,8 @@ func (s *Store) follow(ctx context.Context, f follower) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	err = s.write(ctx, func(t *tx) error {
+	// Beside others: the cursor decides, by compare-and-set, and nobody else derives.
+	err = s.beside(ctx, streams().and("suiveur", f.name()), func(t *tx) error {
 		if next == 0 {
 			if _, err := t.exec(s.q.followerStart, f.name()); err != nil {
 				return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"relais/internal/aidant"
 	"relais/internal/journal"
@@ -69,17 +70,18 @@ func (r headRow) head() (journal.Head, error) {
 
 func (q *queries) journal() {
 	q.head = "SELECT size, root, edge FROM journal_head WHERE one = 1"
-	q.headLock = q.head + " FOR UPDATE" // PostgreSQL only
 	q.headCheck = "SELECT size, root, edge, coalesce((SELECT idx FROM journal_entry ORDER BY idx DESC LIMIT 1), -1) AS last FROM journal_head WHERE one = 1"
 	q.headMove = "UPDATE journal_head SET size = ?, root = ?, edge = ? WHERE one = 1 AND size = ? AND root = ?"
 	q.entryInsert = insertInto("journal", entryRow{})
-	q.entryAppend = "WITH e AS (" + q.entryInsert + `),
-		l AS (INSERT INTO journal_leaf (idx, entry_id, h) VALUES (?, ?, ?))
-		UPDATE journal_head SET size = ?, root = ?, edge = ? WHERE one = 1 AND size = ?` // PostgreSQL only
+	q.entryAppend = query(strings.Replace(string(q.entryInsert), "(id, ", "(", 1))
+	q.entryAppend = query(strings.Replace(string(q.entryAppend), "(?, ", "(", 1)) + " RETURNING id, xid::text AS x" // PostgreSQL only
 	q.nodeInsert = "INSERT INTO journal_node (idx, h) VALUES (?, ?)"
 	q.streamEnd = "SELECT stream_seq AS seq, leaf FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq DESC LIMIT 1"
 	q.entryAt = query("SELECT " + indexed(entryRow{}) + " FROM journal_entry WHERE idx = ?")
-	q.entriesOfMandat = "SELECT " + query(plain(bodyRow{})) + " FROM journal WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq"
+	q.entriesOfMandat = "SELECT " + query(strings.Replace(indexed(bodyRow{}), "idx AS id", "coalesce(idx, -1) AS id", 1)) +
+		" FROM journal_written WHERE mandat_id = ? AND mandat_id <> '' ORDER BY stream_seq"
+	q.replayEntries = query(strings.Replace(string(q.entriesOfMandat), " FROM", ", id AS row_id FROM", 1))
+	q.indexOf = "SELECT idx FROM journal_entry WHERE id = ?"
 	q.journalBounds = "SELECT coalesce(min(idx), 0) AS low, coalesce(max(idx), -1) AS high FROM journal_entry WHERE ts >= ? AND ts < ?"
 	const keys = " WHERE action = '" + string(journal.KeysSeen) + "' AND object_id = ?"     // names the partial index
 	q.keysLast = query("SELECT id, body FROM journal" + keys + " ORDER BY id DESC LIMIT 1") // the row last written, numbered or not
@@ -87,13 +89,20 @@ func (q *queries) journal() {
 	q.verifyRows = query("SELECT " + indexed(entryRow{}) + " FROM journal_entry ORDER BY idx")
 	q.verifyQuick = verifyQuick()
 	q.verifyNodes = "SELECT idx, h FROM journal_node ORDER BY idx"
-	q.verifyLeaves = `SELECT j.id FROM journal j LEFT JOIN journal_leaf l ON l.idx = j.id AND l.entry_id = j.id AND l.h = j.leaf
-		WHERE l.idx IS NULL UNION ALL SELECT idx FROM journal_leaf WHERE idx NOT IN (SELECT id FROM journal) ORDER BY 1 LIMIT 1` // PostgreSQL only
+	// PostgreSQL only: a leaf that is not its entry's, and an entry that was passed over
+	q.verifyLeaves = `SELECT l.idx FROM journal_leaf l JOIN journal j ON j.id = l.entry_id WHERE l.h <> j.leaf
+		UNION ALL SELECT h.size FROM journal_head h, journal j WHERE NOT EXISTS (SELECT 1 FROM journal_leaf l WHERE l.entry_id = j.id)
+		AND (j.id <= h.cur_floor OR (j.xid, j.id) <= (h.cur_xid::xid8, h.cur_id)) ORDER BY 1 LIMIT 1`
 }
 
-// Append writes facts that stand alone, such as views and refusals.
+// Append writes facts that stand alone, such as views and refusals. Beside others:
+// it reads nothing but the end of each stream, which it holds.
 func (s *Store) Append(ctx context.Context, facts ...journal.Fact) error {
-	return s.write(ctx, func(t *tx) error {
+	of := make([]string, len(facts))
+	for i, f := range facts {
+		of[i] = f.Stream()
+	}
+	return s.beside(ctx, streams(of...), func(t *tx) error {
 		for _, f := range facts {
 			if _, err := t.append(f); err != nil {
 				return err
@@ -178,8 +187,10 @@ func (s *Store) opened(ctx context.Context, rows []bodyRow) ([]journal.Record, [
 	return out, refs, nil
 }
 
-// MandatEntries lists the entries of one mandat, oldest first.
+// MandatEntries lists the entries of one mandat, oldest first. The last ones may
+// still wait for their number: their Index is -1.
 func (s *Store) MandatEntries(ctx context.Context, mandatID string) ([]journal.Record, error) {
+	_ = s.engine.settled(ctx, glanceWait) // what has no number yet is shown without
 	rows, err := many[bodyRow](ctx, s, s.q.entriesOfMandat, mandatID)
 	if err != nil {
 		return nil, err
@@ -190,6 +201,7 @@ func (s *Store) MandatEntries(ctx context.Context, mandatID string) ([]journal.R
 // Entry is one entry with its bytes and its leaf; [journal.ErrNotFound] when the
 // journal has no such index.
 func (s *Store) Entry(ctx context.Context, index int64) (journal.Row, error) {
+	s.catchUp(ctx)
 	row, err := one[entryRow](ctx, s, s.q.entryAt, index)
 	if errors.Is(err, sql.ErrNoRows) {
 		return journal.Row{}, journal.ErrNotFound

@@ -15,10 +15,10 @@ import (
 // transition is a pure change of a mandat with its fact.
 type transition = func(mandat.Mandat) (mandat.Mandat, journal.Fact, error)
 
-// Draft writes a new mandat.
+// Draft writes a new mandat. Beside others: it reads nothing, and its stream is new.
 func (s *Store) Draft(ctx context.Context, draft func() (mandat.Mandat, journal.Fact, error)) (mandat.Mandat, error) {
 	var out mandat.Mandat
-	err := s.write(ctx, func(t *tx) error {
+	err := s.beside(ctx, streams(), func(t *tx) error {
 		m, fact, err := draft()
 		entry, err := t.settle(fact, err)
 		if err != nil {
@@ -104,9 +104,13 @@ func (s *Store) Mandats(ctx context.Context, organisationID string, f mandat.Fil
 // ChangeMandat changes a mandat of a structure. Delegated logins in domaines
 // that the change ends are revoked with it; a draft that loses its text or its
 // identification loses the sealed data and their key.
+//
+// Beside others: it decides on the mandat, and changes it, what is sealed beside it
+// and the logins under it, all held by its stream. One active autorisation a domaine
+// is the database's to guard; [Store.SignMandat], which makes them, holds everything.
 func (s *Store) ChangeMandat(ctx context.Context, organisationID, id string, change transition) (mandat.Mandat, error) {
 	var out mandat.Mandat
-	err := s.write(ctx, func(t *tx) (err error) {
+	err := s.beside(ctx, streams(id), func(t *tx) (err error) {
 		out, err = t.changeMandat(organisationID, id, change)
 		return err
 	})

@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/jmoiron/sqlx"
 
 	"relais/internal/journal"
@@ -17,47 +18,56 @@ import (
 
 const (
 	postgresTries   = 5
-	postgresTimeout = 30 * time.Second // of one write, its wait for the head included
+	postgresTimeout = 30 * time.Second // of one write, its wait for locks included
 	postgresReaders = 16
-	postgresWriters = 4 // they follow each other behind the head's lock anyway
+	postgresWriters = 16
 )
 
-// postgres writes each action in a transaction of its own that locks the
-// journal's head first. The driver prepares statements by itself.
+// postgresSession bounds what a connection of ours can do to the others: a
+// transaction that nobody goes on with holds the sequencer of every instance.
+func postgresSession(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, "SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '25s'")
+	return err
+}
+
+// postgres writes each action in a transaction of its own, which takes first what
+// it holds. The driver prepares statements by itself.
 type postgres struct {
 	s      *Store
 	db     *sqlx.DB
+	bound  sync.Map     // query → its text with $1, $2…
 	mu     sync.RWMutex // held while writing, so that close waits
 	closed bool
+	seq    *sequencer
 }
 
 func openPostgres(ctx context.Context, s *Store) error {
-	writers, err := postgresPool(s.dsn, postgresWriters)
+	conf, err := pgx.ParseConfig(s.dsn)
 	if err != nil {
 		return err
 	}
-	readers, err := postgresPool(s.dsn, postgresReaders)
-	if err != nil {
-		return errors.Join(err, writers.Close())
-	}
+	writers, readers := postgresPool(conf, postgresWriters, postgresSession), postgresPool(conf, postgresReaders, nil)
 	if err := checkSettings(ctx, writers); err != nil {
 		return errors.Join(err, writers.Close(), readers.Close())
 	}
 	s.read = newReader(readers, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		func(q query) string { return readers.Rebind(string(q)) })
-	s.engine = &postgres{s: s, db: writers}
+	p := &postgres{s: s, db: writers}
+	p.seq = startSequencer(s, conf)
+	s.engine = p
 	return nil
 }
 
-func postgresPool(dsn string, size int) (*sqlx.DB, error) {
-	db, err := sqlx.Open("pgx", dsn)
-	if err != nil {
-		return nil, err
+// postgresPool opens connections on which session runs first.
+func postgresPool(conf *pgx.ConnConfig, size int, session func(context.Context, *pgx.Conn) error) *sqlx.DB {
+	if session == nil {
+		session = func(context.Context, *pgx.Conn) error { return nil }
 	}
+	db := sqlx.NewDb(stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(session)), "pgx")
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return db, nil
+	return db
 }
 
 // checkSettings refuses a server that may lose what it acknowledged, or that
@@ -83,8 +93,9 @@ func checkSettings(ctx context.Context, db *sqlx.DB) error {
 }
 
 // write ignores the caller's cancellation once begun: half a write is none, and
-// a broken connection would cost more than the few milliseconds saved.
-func (p *postgres) write(ctx context.Context, run func(*tx) error) error {
+// a broken connection would cost more than the few milliseconds saved. What lost a
+// race against its neighbours runs again without any.
+func (p *postgres) write(ctx context.Context, h hold, run func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -96,67 +107,122 @@ func (p *postgres) write(ctx context.Context, run func(*tx) error) error {
 	free, cancel := context.WithTimeout(context.WithoutCancel(ctx), postgresTimeout)
 	defer cancel()
 	for try := 1; ; try++ {
-		err := p.attempt(free, run)
-		if try < postgresTries && again(err) {
-			continue
-		}
-		return err
-	}
-}
-
-// again tells a failure that a second try may not meet.
-func again(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
-}
-
-func (p *postgres) attempt(ctx context.Context, run func(*tx) error) error {
-	dbtx, err := p.db.BeginTxx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = dbtx.Rollback() }() // nothing after COMMIT, and after an error all there is to do
-	db := pgTx{s: p.s, tx: dbtx}
-	var row headRow
-	if err := db.get(ctx, &row, p.s.q.headLock); err != nil {
-		return fmt.Errorf("tête du journal: %w", err)
-	}
-	head, err := row.head()
-	if err != nil {
-		return err
-	}
-	outcome := run(newTx(ctx, p.s, db, head))
-	if !kept(outcome) {
-		return outcome
-	}
-	if err := p.s.hindrance(); err != nil {
-		return err
-	}
-	if err := dbtx.Commit(); err != nil {
-		return fmt.Errorf("écriture refusée: %w", err)
-	}
-	p.s.committed(ctx)
-	return outcome
-}
-
-// persist writes entry, leaf and head in one statement.
-func (p *postgres) persist(t *tx, e entryRow, nodes []journal.Node, before, after journal.Head) error {
-	n, err := t.exec(p.s.q.entryAppend, args(e, e.ID, e.ID, e.Leaf, after.Size, after.Root[:], after.EncodeEdge(), before.Size)...)
-	if err != nil {
-		return err
-	}
-	if n != 1 {
-		return errStale
-	}
-	for _, node := range nodes {
-		if _, err := t.exec(p.s.q.nodeInsert, node.Index, node.Hash[:]); err != nil {
+		err := p.attempt(free, h, run)
+		switch {
+		case try == postgresTries:
+			return err
+		case again(err):
+		case h.beside && (errors.Is(err, errUnheld) || sqlState(err) == "23505"):
+			h = hold{}
+		default:
 			return err
 		}
 	}
-	return nil
+}
+
+func sqlState(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// again tells a failure that a second try may not meet: a serialization failure
+// or a deadlock.
+func again(err error) bool {
+	code := sqlState(err)
+	return code == "40001" || code == "40P01"
+}
+
+// attempt reads committed: each statement after the first one sees what those have
+// committed for whom it waited.
+func (p *postgres) attempt(ctx context.Context, h hold, run func(*tx) error) error {
+	conn, err := p.db.Connx(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // gives it back to the pool, which drops a broken one
+	t := newTx(ctx, p.s, pgTx{p: p, conn: conn}, journal.Head{})
+	if err := p.begin(ctx, conn, h, t); err != nil {
+		return errors.Join(fmt.Errorf("écriture refusée: %w", err), p.rollback(ctx, conn))
+	}
+	outcome := run(t) // never panics: the store's door recovers
+	if !kept(outcome) {
+		_ = p.rollback(ctx, conn) // the connection is dropped if that fails
+		return outcome
+	}
+	if err := p.s.hindrance(); err != nil {
+		return errors.Join(err, p.rollback(ctx, conn))
+	}
+	if err := p.commit(ctx, conn); err != nil {
+		return fmt.Errorf("écriture refusée: %w", err)
+	}
+	p.s.committed(ctx)
+	p.seq.committed(t.last)
+	return outcome
+}
+
+// begin opens a transaction and takes what it holds, in one round trip.
+func (p *postgres) begin(ctx context.Context, conn *sqlx.Conn, h hold, t *tx) error {
+	lock, args := h.lock(&p.s.q)
+	if err := p.s.step(ctx); err != nil {
+		return err
+	}
+	return conn.Raw(func(driver any) error {
+		var batch pgx.Batch
+		batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
+		batch.Queue(p.bind(lock), args...)
+		results := driver.(*stdlib.Conn).Conn().SendBatch(ctx, &batch)
+		_, failed := results.Exec()
+		var held string
+		err := errors.Join(failed, results.QueryRow().Scan(&held))
+		t.hold(h, held)
+		return errors.Join(err, results.Close())
+	})
+}
+
+// commit checks that it did: COMMIT of a transaction that had failed rolls back.
+func (p *postgres) commit(ctx context.Context, conn *sqlx.Conn) error {
+	return conn.Raw(func(driver any) error {
+		tag, err := driver.(*stdlib.Conn).Conn().Exec(ctx, "COMMIT")
+		if err == nil && tag.String() != "COMMIT" {
+			err = pgx.ErrTxCommitRollback
+		}
+		return err
+	})
+}
+
+// rollback leaves the connection without a transaction, or closed.
+func (p *postgres) rollback(ctx context.Context, conn *sqlx.Conn) error {
+	return conn.Raw(func(driver any) error {
+		c := driver.(*stdlib.Conn).Conn()
+		if _, err := c.Exec(ctx, "ROLLBACK"); err != nil {
+			return errors.Join(err, c.Close(ctx))
+		}
+		return nil
+	})
+}
+
+// persist writes the entry without a number: the sequencer gives it.
+func (p *postgres) persist(t *tx, e entryRow, _ journal.Hash) (int64, error) {
+	var row placeRow
+	if err := t.get(&row, p.s.q.entryAppend, args(e)[1:]...); err != nil {
+		return 0, err
+	}
+	at, err := row.place()
+	t.last = at
+	return row.ID, err
+}
+
+// settled waits for the numbers of what this process committed.
+func (p *postgres) settled(ctx context.Context, limit time.Duration) error {
+	return p.seq.settled(ctx, limit)
 }
 
 func (p *postgres) migrate(ctx context.Context, _ *Store) error {
+	p.seq.still.Lock() // its statements take tables in an order of their own
+	defer p.seq.still.Unlock()
 	return migrate(ctx, PostgreSQL, p.db.DB)
 }
 
@@ -171,25 +237,38 @@ func (p *postgres) scrub(ctx context.Context, _ *Store) error {
 	return nil
 }
 
-// close waits for what was begun.
+// close waits for what was begun, and for its numbers.
 func (p *postgres) close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return nil
+	}
 	p.closed = true
-	return p.db.Close()
+	return errors.Join(p.seq.close(), p.db.Close())
 }
 
-// pgTx runs statements in one transaction.
+// bind gives a statement with PostgreSQL's own placeholders.
+func (p *postgres) bind(q query) string {
+	if text, ok := p.bound.Load(q); ok {
+		return text.(string)
+	}
+	text := p.db.Rebind(string(q))
+	p.bound.Store(q, text)
+	return text
+}
+
+// pgTx runs statements in the transaction that is open on a connection.
 type pgTx struct {
-	s  *Store
-	tx *sqlx.Tx
+	p    *postgres
+	conn *sqlx.Conn
 }
 
 func (p pgTx) exec(ctx context.Context, q query, args ...any) (int64, error) {
-	if err := p.s.step(ctx); err != nil {
+	if err := p.p.s.step(ctx); err != nil {
 		return 0, err
 	}
-	result, err := p.tx.ExecContext(ctx, p.tx.Rebind(string(q)), args...)
+	result, err := p.conn.ExecContext(ctx, p.p.bind(q), args...)
 	if err != nil {
 		return 0, err
 	}
@@ -197,15 +276,15 @@ func (p pgTx) exec(ctx context.Context, q query, args ...any) (int64, error) {
 }
 
 func (p pgTx) get(ctx context.Context, dest any, q query, args ...any) error {
-	if err := p.s.step(ctx); err != nil {
+	if err := p.p.s.step(ctx); err != nil {
 		return err
 	}
-	return p.tx.GetContext(ctx, dest, p.tx.Rebind(string(q)), args...)
+	return p.conn.GetContext(ctx, dest, p.p.bind(q), args...)
 }
 
 func (p pgTx) list(ctx context.Context, dest any, q query, args ...any) error {
-	if err := p.s.step(ctx); err != nil {
+	if err := p.p.s.step(ctx); err != nil {
 		return err
 	}
-	return p.tx.SelectContext(ctx, dest, p.tx.Rebind(string(q)), args...)
+	return p.conn.SelectContext(ctx, dest, p.p.bind(q), args...)
 }

@@ -82,8 +82,11 @@ func (s *Store) Span(ctx context.Context, span journal.Span) ([]journal.Hash, er
 
 // SaveCheckpoint keeps a signed checkpoint; one that is kept already stays. It
 // belongs to no entry: the tree is what it speaks of.
+//
+// Beside others: what it reads is the origin's last checkpoint, and it holds the
+// origin.
 func (s *Store) SaveCheckpoint(ctx context.Context, c journal.Signed) error {
-	return s.write(uncounted(ctx), func(t *tx) error {
+	return s.beside(uncounted(ctx), streams().and("origine", c.Origin), func(t *tx) error {
 		var last checkpointRow
 		err := t.get(&last, s.q.checkpointLast, c.Origin)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -118,9 +121,9 @@ func (s *Store) EverSealed(ctx context.Context) (bool, error) {
 }
 
 // Attest keeps what a witness or a time authority said; the same again changes
-// nothing.
+// nothing. Beside others: it reads and holds what is kept of one origin.
 func (s *Store) Attest(ctx context.Context, a journal.Attestation) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.beside(ctx, streams().and("origine", a.Origin), func(t *tx) error {
 		var have []attestationRow
 		if err := t.list(&have, s.q.attestations, a.Origin, string(a.Kind), a.Size); err != nil {
 			return err

@@ -5,7 +5,7 @@ package store
 type queries struct {
 	schemaVersion query
 
-	head, headCheck, headLock, headMove                       query
+	head, headCheck, headMove                                 query
 	entryInsert, entryAppend, nodeInsert                      query
 	streamEnd, entryAt, entriesOfMandat                       query
 	journalBounds, keysLast, keysBefore                       query
@@ -66,6 +66,14 @@ type queries struct {
 	releveAdd, releveForget, releveDays, releveCounts              query
 	dayLast, dayAll, streamHeads                                   query
 	extractMandat, extractSpan, extractIn                          query
+	indexOf, replayEntries                                         query
+
+	// PostgreSQL only: what a write holds, and the sequencer
+	lockAll, lockNone, lockOne, lockTwo                                         query
+	lockKeys, lockByLogin, lockByCode, lockByToken, lockOpenUses, lockUsesLike  query
+	sequenceDue, sequenceHead, sequence, sequenceMove, sequenceCursor           query
+	sequenceArrive, sequenceHeadWait, sequenceRest, sequenceRebase, sequenceLag query
+	sequenceOldest                                                              query
 
 	// what follows the journal
 	followerNext, followerStart, followerMove, followerReset query
@@ -104,6 +112,8 @@ func newQueries() queries {
 	q.proofs()
 	q.extract()
 	q.days()
+	q.locks()
+	q.sequences()
 	q.masks()
 	q.debits()
 	q.signals()

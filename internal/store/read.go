@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -52,6 +53,27 @@ func (r reader) close() error {
 		return true
 	})
 	return r.db.Close()
+}
+
+// How long a reader waits for the numbers of what this process wrote: to show them,
+// to show it at all, and where nothing is right without it.
+const (
+	glanceWait  = 100 * time.Millisecond
+	catchUpWait = time.Second
+	numberWait  = 10 * time.Second
+)
+
+// catchUp waits a moment, so that who has written something finds it in the journal.
+func (s *Store) catchUp(ctx context.Context) {
+	_ = s.engine.settled(ctx, catchUpWait) // what has no number yet is not shown
+}
+
+// numbered is the index of an entry that this process wrote.
+func (s *Store) numbered(ctx context.Context, id int64) (int64, error) {
+	if err := s.engine.settled(ctx, numberWait); err != nil {
+		return -1, err
+	}
+	return one[int64](ctx, s, s.q.indexOf, id)
 }
 
 // one reads one row; sql.ErrNoRows when there is none.

@@ -132,7 +132,7 @@ func (s *Store) pruneSome(ctx context.Context, limit instant) (int64, error) {
 		if err != nil {
 			return err
 		}
-		if pruned, err = t.exec(s.q.prune, entry, []byte{}, limit, pruneBatch); err != nil {
+		if pruned, err = t.exec(s.q.prune, entry, []byte{}, limit, rows[len(rows)-1].ID); err != nil {
 			return err
 		}
 		if pruned != sum.Count() {
@@ -140,6 +140,9 @@ func (s *Store) pruneSome(ctx context.Context, limit instant) (int64, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		err = s.engine.settled(ctx, numberWait)
+	}
 	return pruned, err
 }
 

@@ -131,6 +131,7 @@ func (t *tx) insertRevue(r revue.Revue, entry int64) error {
 
 // Revue is one review with its sample, marks and notes; revue.ErrNotFound.
 func (s *Store) Revue(ctx context.Context, id string) (revue.Revue, error) {
+	s.catchUp(ctx) // its own entries are named by their indexes
 	line, err := one[revueLine](ctx, s, s.q.revueByID, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return revue.Revue{}, revue.ErrNotFound

@@ -141,21 +141,23 @@ func (s *Store) Session(ctx context.Context, ref string) (aidant.Session, aidant
 // SaveSession writes what a session carries; aidant.ErrSession when it is gone,
 // since a session that was ended must not come back. Whose it is and whether
 // its screen is entrusted change by [Store.SignIn], [Store.EntrustScreen] and
-// [Store.TakeBack] only.
+// [Store.TakeBack] only. Beside others: one statement decides and writes.
 func (s *Store) SaveSession(ctx context.Context, x aidant.Session) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.beside(ctx, streams(), func(t *tx) error {
 		return t.must(aidant.ErrSession, s.q.sessionUpdate, instant(x.SeenAt), instant(x.AuthAt), x.Auth, x.Device, x.Data, x.Ref, x.AidantID)
 	})
 }
 
 // TouchSession notes that a session was used; aidant.ErrSession when it is gone.
+// Beside others: one statement.
 func (s *Store) TouchSession(ctx context.Context, ref string, at time.Time) error {
-	return s.write(ctx, func(t *tx) error { return t.must(aidant.ErrSession, s.q.sessionTouch, instant(at), ref) })
+	return s.beside(ctx, streams(), func(t *tx) error { return t.must(aidant.ErrSession, s.q.sessionTouch, instant(at), ref) })
 }
 
-// EndSession ends a session with its fact; aidant.ErrSession when it is gone.
+// EndSession ends a session with its fact; aidant.ErrSession when it is gone. Beside
+// others: deleting the session decides.
 func (s *Store) EndSession(ctx context.Context, ref string, fact journal.Fact) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.beside(ctx, streams(fact.Stream()), func(t *tx) error {
 		if err := t.must(aidant.ErrSession, s.q.sessionDelete, ref); err != nil {
 			return err
 		}

@@ -12,9 +12,13 @@
 //     write may still happen;
 //   - nothing personal stands clear in the database: it is sealed by the [Vault].
 //
-// SQLite has one writer goroutine that commits in groups. PostgreSQL locks the
-// journal's head row first in each transaction, so transactions follow each
-// other and leaf order is commit order.
+// SQLite has one writer goroutine that commits in groups and numbers entries as it
+// writes them. On PostgreSQL transactions run beside each other as far as what
+// they hold allows ([hold]); an entry is committed with its action and gets its
+// leaf's number afterwards, within some tens of milliseconds, from whichever
+// instance is first to sequence ([sequencer]). What this process has written it
+// also reads ([Store.Journal] and its like wait for the numbers); another process
+// may see it a moment later. As many processes as wanted may share one database.
 //
 // It does not judge who may do what (the desks do), and its journal proves
 // nothing against an operator who rewrites all of it while nobody outside keeps
@@ -41,10 +45,11 @@ const (
 
 // Errors that cmd acts on.
 var (
-	ErrClosed = errors.New("la base est fermée")
-	ErrFatal  = errors.New("la base ne peut plus garantir ce qu'elle écrit")
-	ErrUnsafe = errors.New("réglage dangereux de la base")
-	ErrSchema = errors.New("le schéma de la base n'est pas à jour : lancez relais migrate")
+	ErrClosed     = errors.New("la base est fermée")
+	ErrFatal      = errors.New("la base ne peut plus garantir ce qu'elle écrit")
+	ErrUnsafe     = errors.New("réglage dangereux de la base")
+	ErrUnnumbered = errors.New("une entrée du journal attend encore son numéro : une transaction reste ouverte sur le serveur PostgreSQL")
+	ErrSchema     = errors.New("le schéma de la base n'est pas à jour : lancez relais migrate")
 )
 
 // Vault seals personal data and makes the keyed tokens by which it is found.
@@ -93,11 +98,14 @@ type Store struct {
 
 // engine is what differs between SQLite and PostgreSQL in writing.
 type engine interface {
-	// write runs one action in a transaction of its own or of its group.
-	write(ctx context.Context, run func(*tx) error) error
-	// persist writes one entry at the place of index and, where the engine does
-	// not do it once a group, the head after it.
-	persist(t *tx, e entryRow, nodes []journal.Node, before, after journal.Head) error
+	// write runs one action in a transaction of its own or of its group, beside
+	// others as far as what it holds allows.
+	write(ctx context.Context, h hold, run func(*tx) error) error
+	// persist writes one entry and returns its row id.
+	persist(t *tx, e entryRow, leaf journal.Hash) (int64, error)
+	// settled waits until every entry that was committed here has its number;
+	// [ErrUnnumbered] when that takes longer than limit.
+	settled(ctx context.Context, limit time.Duration) error
 	migrate(ctx context.Context, s *Store) error
 	// scrub takes what was deleted off the disk as far as the engine can.
 	scrub(ctx context.Context, s *Store) error
@@ -209,11 +217,17 @@ func (s *Store) breakDown(cause error) error {
 // it, and is over before anybody is told. It may run twice, so it is pure but
 // for the transaction.
 func (s *Store) write(ctx context.Context, run func(*tx) error) error {
+	return s.beside(ctx, hold{}, run)
+}
+
+// beside is the same door for an action that need not have the whole database to
+// itself: its caller says why.
+func (s *Store) beside(ctx context.Context, h hold, run func(*tx) error) error {
 	if err := s.broken.Load(); err != nil {
 		return *err
 	}
 	var seen *tx
-	err := s.engine.write(ctx, func(t *tx) (err error) {
+	err := s.engine.write(ctx, h, func(t *tx) (err error) {
 		seen = t
 		defer func() {
 			if p := recover(); p != nil {

@@ -25,8 +25,10 @@ type tx struct {
 	s       *Store
 	db      statements
 	now     time.Time
-	head    journal.Head
-	caught  bool // the clock's step back is written
+	head    journal.Head    // SQLite: as it stands after what was written
+	last    place           // PostgreSQL: where the last entry stands
+	held    map[string]bool // PostgreSQL: the keys held; nil when the whole is
+	caught  bool            // the clock's step back is written
 	streams map[string]streamRow
 }
 
@@ -62,7 +64,7 @@ func (t *tx) must(lost error, q query, args ...any) error {
 	return nil
 }
 
-// settle writes the fact of a transition and returns the entry's id. A refusal
+// settle writes the fact of a transition and returns the entry's row id. A refusal
 // with a fact leaves that fact, so nothing else may have been written before;
 // a refusal without leaves nothing.
 func (t *tx) settle(f journal.Fact, err error) (int64, error) {
@@ -87,10 +89,15 @@ func (t *tx) append(f journal.Fact) (int64, error) {
 	return t.enter(f)
 }
 
+// hidden is a fact as its entry names agents.
+func (t *tx) hidden(f journal.Fact) (journal.Fact, error) {
+	key := journal.AgentKeyOf(t.now, f.Action().Class())
+	return f.HideAgents(func(id string) (string, error) { return t.hide(key, id) })
+}
+
 // enter is the only place where a fact becomes an entry.
 func (t *tx) enter(f journal.Fact) (int64, error) {
-	key := journal.AgentKeyOf(t.now, f.Action().Class())
-	f, err := f.HideAgents(func(id string) (string, error) { return t.hide(key, id) })
+	f, err := t.hidden(f)
 	if err != nil {
 		return 0, fmt.Errorf("agents de l’entrée: %w", err)
 	}
@@ -100,6 +107,9 @@ func (t *tx) enter(f journal.Fact) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
+		if !t.holds(stream, end) {
+			return 0, errUnheld
+		}
 		e.StreamSeq = int64(end.Seq) + 1
 		copy(e.StreamPrev[:], end.Leaf)
 	}
@@ -108,19 +118,17 @@ func (t *tx) enter(f journal.Fact) (int64, error) {
 		return 0, err
 	}
 	leaf := journal.Leaf(body)
-	before := t.head
-	after, nodes := before.Append(leaf)
-	row := entryRow{ID: before.Size, EntryID: e.ID, TS: instant(e.At), ActorType: string(f.Actor().Type), ActorRef: f.Actor().Ref,
+	row := entryRow{EntryID: e.ID, TS: instant(e.At), ActorType: string(f.Actor().Type), ActorRef: f.Actor().Ref,
 		Action: string(f.Action()), ObjectType: f.Object().Type, ObjectID: f.Object().ID, MandatID: f.Stream(),
 		StreamSeq: e.StreamSeq, Outcome: string(f.Outcome()), Body: body, Leaf: leaf[:]}
-	if err := t.s.engine.persist(t, row, nodes, before, after); err != nil {
+	id, err := t.s.engine.persist(t, row, leaf)
+	if err != nil {
 		return 0, fmt.Errorf("journal: %w", err)
 	}
-	t.head = after
 	if f.Stream() != "" {
 		t.streams[f.Stream()] = streamRow{Seq: count(e.StreamSeq), Leaf: leaf[:]}
 	}
-	return before.Size, nil
+	return id, nil
 }
 
 // stream tells where a mandat's stream stands, from the journal itself.

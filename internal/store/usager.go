@@ -56,7 +56,7 @@ const fileJoin = " LEFT JOIN usager u ON u.id = m.usager_id LEFT JOIN coffre_key
 const searchTerms = 4
 
 func fileColumns() string {
-	return mandatColumns() + `, u.id AS "u.id", u.sealed AS "u.sealed", u.erased_at AS "u.erased_at", u.erased_entry AS "u.erased_entry", uk.wrapped AS "ukey"`
+	return mandatColumns() + `, u.id AS "u.id", u.sealed AS "u.sealed", u.erased_at AS "u.erased_at", (SELECT e.idx FROM journal_entry e WHERE e.id = u.erased_entry) AS "u.erased_entry", uk.wrapped AS "ukey"`
 }
 
 func (q *queries) usagers() {

@@ -9,9 +9,10 @@ import (
 )
 
 // Stop revokes a delegated login, or ends its use. What is stopped already
-// stays as it is, without a second entry. See provider.Ledger.
+// stays as it is, without a second entry. See provider.Ledger. Beside others: the
+// login is held by its mandat's stream.
 func (s *Store) Stop(ctx context.Context, id string, by journal.Actor, reason string, ended bool) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.beside(ctx, streamsBy(s.q.lockByLogin, id), func(t *tx) error {
 		l, err := t.loginFor(s.q.loginByID, id)
 		if err != nil {
 			return err
@@ -47,9 +48,10 @@ func (s *Store) OpenUse(ctx context.Context, aidantID string) (delegation.Open, 
 	return delegation.Open{Login: lines[0].D.login(), Usager: who, Mandat: m}, true, nil
 }
 
-// EndUses ends every open use of an aidant.
+// EndUses ends every open use of an aidant. Beside others: each login is held by its
+// mandat's stream, and one that is opened meanwhile is found unheld, and ended alone.
 func (s *Store) EndUses(ctx context.Context, aidantID string, by journal.Actor, reason string) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.beside(ctx, streamsBy(s.q.lockOpenUses, aidantID), func(t *tx) error {
 		open, err := t.logins(s.q.delegationOpen, aidantID)
 		if err != nil {
 			return err
@@ -79,8 +81,9 @@ func (s *Store) LiveLogins(ctx context.Context, aidantID, sessionRef, clientID s
 
 // EndUsesLike ends the use that a login began, and every open one that the same
 // session made for the same client. delegation.ErrNotFound for an unknown login.
+// Beside others, as [Store.EndUses].
 func (s *Store) EndUsesLike(ctx context.Context, id string, by journal.Actor, reason string) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.beside(ctx, streamsBy(s.q.lockUsesLike, id), func(t *tx) error {
 		l, err := t.loginFor(s.q.loginByID, id)
 		if err != nil {
 			return err

@@ -32,6 +32,11 @@ func (s *Store) Vitals(ctx context.Context) (journal.Vitals, error) {
 			*into = found[0]
 		}
 	}
+	lag, err := s.Lag(ctx)
+	if err != nil {
+		return v, err
+	}
+	v.Waiting, v.WaitedFor = lag.Entries, lag.Age
 	head, err := s.Head(ctx)
 	if err != nil {
 		return v, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -50,7 +51,7 @@ func startWriter(s *Store, db *sqlx.DB, conn *sqlx.Conn) *writer {
 
 // write queues an action and waits. A caller that stops waiting leaves its
 // action in the group.
-func (w *writer) write(ctx context.Context, run func(*tx) error) error {
+func (w *writer) write(ctx context.Context, _ hold, run func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -274,18 +275,25 @@ func (w *writer) list(ctx context.Context, dest any, q query, args ...any) error
 	return st.SelectContext(ctx, dest, args...)
 }
 
-// persist inserts the entry; the head's row moves once a group.
-func (w *writer) persist(t *tx, e entryRow, nodes []journal.Node, _, _ journal.Head) error {
+// persist inserts the entry under the next number; the head's row moves once a
+// group.
+func (w *writer) persist(t *tx, e entryRow, leaf journal.Hash) (int64, error) {
+	after, nodes := t.head.Append(leaf)
+	e.ID = t.head.Size
 	if _, err := t.exec(w.s.q.entryInsert, args(e)...); err != nil {
 		if outOfOrder(err) {
-			return errStale
+			return 0, errStale
 		}
-		return err
+		return 0, err
 	}
 	for _, n := range nodes {
 		if _, err := t.exec(w.s.q.nodeInsert, n.Index, n.Hash[:]); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	t.head = after
+	return e.ID, nil
 }
+
+// settled: what is written is numbered.
+func (w *writer) settled(context.Context, time.Duration) error { return nil }

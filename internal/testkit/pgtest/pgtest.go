@@ -35,6 +35,7 @@ const socketMax = 90
 
 var (
 	started  = sync.OnceValues(start)
+	second   = sync.OnceValues(start)
 	sequence atomic.Int64
 )
 
@@ -57,6 +58,39 @@ func DSN(t testing.TB) string {
 		}
 	})
 	return s.url(name)
+}
+
+// Elsewhere dumps the database that DSN named and restores it in a fresh database
+// of another server, whose transaction numbers have nothing to do with the first
+// one's. It returns the URL there; for pgx only, not for [Exec].
+func Elsewhere(t testing.TB, dsn string) string {
+	t.Helper()
+	from, err := started()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	to, err := second()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	name := fmt.Sprintf("r%d", sequence.Add(1))
+	if err := to.sql("CREATE DATABASE " + name); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "dump.sql")
+	dump := exec.Command(filepath.Join(from.bin, "pg_dump"), "-h", from.dir, "-U", "relais", "-d", strings.TrimPrefix(u.Path, "/"), "-f", file)
+	if out, err := dump.CombinedOutput(); err != nil {
+		t.Fatalf("pg_dump: %v: %s", err, out)
+	}
+	restore := exec.Command(filepath.Join(to.bin, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", to.dir, "-U", "relais", "-d", name, "-f", file)
+	if out, err := restore.CombinedOutput(); err != nil {
+		t.Fatalf("psql: %v: %s", err, out)
+	}
+	return to.url(name)
 }
 
 // Exec runs statements with psql in the database that DSN named, as its owner:

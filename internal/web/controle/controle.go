@@ -282,10 +282,9 @@ func (d *Desk) timeline(w http.ResponseWriter, r *http.Request) error {
 	last := records[len(records)-1].StreamSeq
 	for _, rec := range records {
 		counter := strconv.FormatInt(rec.StreamSeq, 10) + "/" + strconv.FormatInt(last, 10)
-		index := strconv.FormatInt(rec.Index, 10)
 		p.Results.Rows = append(p.Results.Rows, []page.Cell{{Text: counter, Number: true}, {Text: moment(rec.At, v.Zone()), Number: true},
 			{Text: rec.Action.Label()}, outcome(rec.Outcome), actorCell(v, rec.Actor), {Text: reason(rec)},
-			{Text: "Entrée " + index, Href: entries + index}})
+			entryCell(rec.Index)})
 	}
 	return d.Pages.Render(w, http.StatusOK, "controle/mandat", p)
 }
@@ -312,6 +311,15 @@ func (d *Desk) inside(r *http.Request, v desk.Visit, index int64) (bool, error) 
 func (d *Desk) refuse(r *http.Request, v desk.Visit, reason string) error {
 	route := strings.ReplaceAll(r.Pattern, " ", ":")
 	return d.Journal.Append(r.Context(), aidant.Refused(v.Aidant.Actor(v.Session.Auth), route, reason))
+}
+
+// entryCell leads to an entry, once it has its place in the journal's tree.
+func entryCell(index int64) page.Cell {
+	if index < 0 {
+		return page.Cell{Text: "en cours de numérotation"}
+	}
+	text := strconv.FormatInt(index, 10)
+	return page.Cell{Text: "Entrée " + text, Href: entries + text}
 }
 
 // gapless tells whether the counters are 1, 2, 3…
