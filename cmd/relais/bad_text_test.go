@@ -73,6 +73,7 @@ func formsOf(t testing.TB, v *visitor.Visitor) (forms []pageForm) {
 // pages show: none breaks anything, and none comes back as it was sent where it
 // could deceive or run.
 func TestHostileText(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, config.SQLite)
 	nadia, thomas, claire, sophie := w.agent("nadia"), w.agent("thomas"), w.agent("claire"), w.agent("sophie")
 	p := logement()

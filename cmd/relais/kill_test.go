@@ -119,6 +119,7 @@ type killLoad struct {
 // on from each head that was seen, no mandat's counter has a hole, and in the end
 // every entry verifies and every mandat is in the state that the journal says.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	for _, load := range []killLoad{{config.SQLite, 1, 100}, {config.SQLite, 2, 100}, {config.Postgres, 1, 30}, {config.Postgres, 2, 30}} {
 		t.Run(fmt.Sprintf("%s/%d", load.engine, load.processes), func(t *testing.T) {
 			t.Parallel()
@@ -174,7 +175,7 @@ func newKilled(t *testing.T, load killLoad) *killed {
 
 // behind opens a database of a RELAIS_DATABASE_URL behind the store's back, to
 // read.
-func behind(t *testing.T, database string) *sql.DB {
+func behind(t testing.TB, database string) *sql.DB {
 	t.Helper()
 	driver, dsn := "pgx", database
 	if path, ok := strings.CutPrefix(database, "sqlite:"); ok {

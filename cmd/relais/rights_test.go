@@ -39,6 +39,7 @@ var kinds = []struct {
 // TestRights compares what every route answers to every kind of visitor with
 // the golden table: go test ./cmd/relais -run TestRights -update writes it.
 func TestRights(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, config.SQLite)
 	mandat := w.give(w.agent("nadia"), "nadia", "perrin", logement())
 	var table strings.Builder

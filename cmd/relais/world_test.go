@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"net"
@@ -33,6 +34,7 @@ type world struct {
 	hub      *front   // what stands before the fictional FranceConnect
 	logs     *logBook // every line of the house's log, of every level
 	lent     int64    // entries that entrusting a screen writes, once measured
+	behind   *sql.DB  // the database itself, once asked
 }
 
 // front lets a test take the place of the fictional FranceConnect, or change
