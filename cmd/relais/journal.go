@@ -78,7 +78,7 @@ func withSealer(ctx context.Context, c call, do func(*store.Store, *scellement.S
 		return err
 	}
 	defer st.Close()
-	sealer, err := scellement.New(scellement.Options{Dir: cfg.Data, Name: cfg.Journal.Origin, Tree: st, Shelf: st,
+	sealer, err := scellement.New(scellement.Options{Dir: cfg.Data, Name: cfg.Journal.Origin, Tree: st, Shelf: st, Tokens: st,
 		Policy: cfg.Journal.Policy, TSA: cfg.Journal.TSA, Log: quiet(c.stderr)})
 	if err != nil {
 		return err
@@ -233,7 +233,7 @@ func verifyEvidence(_ context.Context, c call) error {
 // buildSealer makes what signs the journal while the house runs.
 func (h *house) buildSealer() error {
 	var err error
-	h.sealer, err = scellement.New(scellement.Options{Dir: h.cfg.Data, Name: h.cfg.Journal.Origin, Tree: h.store, Shelf: h.store,
+	h.sealer, err = scellement.New(scellement.Options{Dir: h.cfg.Data, Name: h.cfg.Journal.Origin, Tree: h.store, Shelf: h.store, Tokens: h.store,
 		Policy: h.cfg.Journal.Policy, TSA: h.cfg.Journal.TSA, Now: h.now, Log: h.log})
 	return err
 }

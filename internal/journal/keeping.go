@@ -19,9 +19,10 @@ type Kind string
 
 // The kinds of attestations on a signed checkpoint.
 const (
-	Cosignature Kind = "cosignature" // one witness's signature line
-	Quorum      Kind = "quorum"      // the note with enough cosignatures for the policy
-	TimeToken   Kind = "horodatage"  // an RFC 3161 response over the note
+	Cosignature Kind = "cosignature"    // one witness's signature line
+	Quorum      Kind = "quorum"         // the note with enough cosignatures for the policy
+	TimeToken   Kind = "horodatage"     // an RFC 3161 response over the note
+	Renewal     Kind = "renouvellement" // a list of older tokens, and a response over it
 )
 
 // Attestation is what somebody outside said of a signed checkpoint.
@@ -32,6 +33,14 @@ type Attestation struct {
 	Name   string // of the witness or the authority
 	Data   []byte
 	At     time.Time
+}
+
+// Stamped is a time token that is kept, with the checkpoint it is over.
+type Stamped struct {
+	Size int64
+	Name string // of the authority
+	Data []byte // the response
+	Note []byte // the signed checkpoint
 }
 
 // EpochOpened is the first fact of a new epoch: it commits to the last head that

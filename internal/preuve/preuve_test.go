@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -138,10 +139,31 @@ func TestHostileZips(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
+	raw := func(change func(b []byte)) []byte { b := bytes.Clone(bundle); change(b); return b }
+	named := func(name string) []byte { // another name for the first file, of the same length, here and in the directory
+		return bytes.ReplaceAll(bundle, []byte("VERIFY.md"), []byte(name))
+	}
+	var many bytes.Buffer
+	w = zip.NewWriter(&many)
+	for i := range 70000 {
+		if _, err := w.CreateRaw(&zip.FileHeader{Name: "f" + strconv.Itoa(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	central := bytes.LastIndex(bundle, []byte("PK\x05\x06"))
 	huge := bytes.Clone(bundle)
 	binary.LittleEndian.PutUint32(huge[18:], 0xffffffff)
 	for what, raw := range map[string][]byte{
 		"nothing": nil, "text": []byte("bonjour"), "a bomb with paths and twins": bomb.Bytes(), "a length beyond the end": huge,
+		"seventy thousand files": many.Bytes(), "a name with NUL": named("VERIFY\x00md"), "a path": named("../../etc"), "an absolute path": named("/etc/pass"),
+		"a twin": named("seal\x00\x00\x00\x00\x00"), "a directory that is not there": bundle[:central], "only a directory": bundle[central:],
+		"a huge directory":      raw(func(b []byte) { binary.LittleEndian.PutUint32(b[central+12:], 0xfffffff0) }),
+		"a directory elsewhere": raw(func(b []byte) { binary.LittleEndian.PutUint32(b[central+16:], 0) }),
+		"another count":         raw(func(b []byte) { b[central+10]++ }), "a comment": raw(func(b []byte) { b[central+20]++ }),
+		"compressed": raw(func(b []byte) { b[8] = 8 }), "encrypted": raw(func(b []byte) { b[6] = 1 }), "a name of 64 kB": raw(func(b []byte) { b[26], b[27] = 0xff, 0xff }),
 		"a tail": append(bytes.Clone(bundle), 0), "a head": append([]byte{0}, bundle...), "twice": append(bytes.Clone(bundle), bundle...),
 	} {
 		if _, err := preuve.Verify(raw, []string{vkey}, nil); !errors.Is(err, preuve.ErrBundle) {

@@ -62,7 +62,7 @@ func (h *house) open() {
 // restart is a new process on the same files.
 func (h *house) restart() {
 	h.t.Helper()
-	h.opts.Tree, h.opts.Shelf = h.st, h.st
+	h.opts.Tree, h.opts.Shelf, h.opts.Tokens = h.st, h.st, h.st
 	var err error
 	h.Sealer, err = scellement.New(h.opts)
 	h.ok(err)
@@ -203,7 +203,10 @@ func (h *house) backup() (restore func()) {
 
 // authority is an RFC 3161 authority made of openssl, with a certificate of its
 // own.
-func authority(t *testing.T) (url, ca string) {
+func authority(t *testing.T) (url, ca string) { t.Helper(); return authorityFor(t, "7300") }
+
+// authorityFor is one whose certificate ends after so many days.
+func authorityFor(t *testing.T, days string) (url, ca string) {
 	t.Helper()
 	dir := t.TempDir()
 	config := `[tsa]
@@ -230,7 +233,7 @@ extendedKeyUsage = critical,timeStamping
 	if err := os.WriteFile(dir+"/ts.cnf", []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	openssl(t, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", dir+"/tsa.key", "-out", dir+"/tsa.pem", "-days", "7300",
+	openssl(t, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", dir+"/tsa.key", "-out", dir+"/tsa.pem", "-days", days,
 		"-subj", "/CN=Autorite fictive", "-config", dir+"/ts.cnf", "-extensions", "ext")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query := filepath.Join(dir, "query")

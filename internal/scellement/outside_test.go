@@ -1,6 +1,8 @@
 package scellement_test
 
 import (
+	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -274,5 +276,59 @@ func (h *house) python(what string, zip []byte, vkey string, since []byte) {
 	h.ok(os.WriteFile(dir+"/since", since, 0o600))
 	if out, err := exec.Command("python3", golden+"verify.py", dir+"/p.zip", vkey, dir+"/since").CombinedOutput(); err != nil {
 		h.t.Errorf("%s: python3 says %s", what, out)
+	}
+}
+
+// TestRenewal: tokens whose authority's certificate ends soon are stamped again,
+// all under one token of the authority of today, which openssl verifies.
+func TestRenewal(t *testing.T) {
+	short, _ := authorityFor(t, "30")
+	h := newHouse(t, func(o *scellement.Options) { o.TSA = short })
+	for range 3 {
+		h.grow(2)
+		_, err := h.Stamp(h.ctx, h.seal())
+		h.ok(err)
+	}
+	long, ca := authority(t)
+	h.opts.TSA = long
+	h.restart()
+	h.grow(1)
+	_, err := h.Stamp(h.ctx, h.seal())
+	h.ok(err)
+	due, err := h.Renew(h.ctx)
+	h.ok(err)
+	if st := h.State(); due != 3 || st.Renewed != 3 || st.RenewedAt.IsZero() || st.RenewFail != "" {
+		t.Errorf("%d due, %+v", due, st)
+	}
+	kept, err := h.st.Renewals(h.ctx, "relais.example")
+	if err != nil || len(kept) != 1 || kept[0].Size != 6 {
+		t.Fatalf("kept %+v, %v", kept, err)
+	}
+	doc, token, err := scellement.ReadRenewal(kept[0].Data)
+	h.ok(err)
+	if strings.Count(string(doc), "\n") != 5 || token.Until.Before(time.Now().AddDate(10, 0, 0)) {
+		t.Errorf("%s, until %s", doc, token.Until)
+	}
+	dir := t.TempDir()
+	_, raw, _ := strings.Cut(string(kept[0].Data), "\n\n")
+	response, err := base64.StdEncoding.DecodeString(strings.TrimSpace(raw))
+	h.ok(errors.Join(err, os.WriteFile(dir+"/doc", doc, 0o600), os.WriteFile(dir+"/tsr", response, 0o600)))
+	if out := openssl(t, "ts", "-verify", "-in", dir+"/tsr", "-data", dir+"/doc", "-CAfile", ca); !strings.Contains(out, "Verification: OK") {
+		t.Errorf("openssl says %s", out)
+	}
+	if due, err := h.Renew(h.ctx); err != nil || due != 0 {
+		t.Errorf("again: %d, %v", due, err)
+	}
+	for _, bad := range [][]byte{nil, kept[0].Data[:40], append([]byte("x"), kept[0].Data...), []byte(strings.Replace(string(kept[0].Data), "6 ", "7 ", 1))} {
+		if _, _, err := scellement.ReadRenewal(bad); !errors.Is(err, preuve.ErrBundle) {
+			t.Errorf("%.60q: %v", bad, err)
+		}
+	}
+	h.opts.TSA = "http://127.0.0.1:1"
+	h.opts.Now = func() time.Time { return time.Now().AddDate(25, 0, 0) }
+	h.restart()
+	h.seal()
+	if due, err := h.Renew(h.ctx); err == nil || due != 4 || h.State().RenewFail == "" {
+		t.Errorf("an authority that is gone: %d, %v", due, err)
 	}
 }

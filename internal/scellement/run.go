@@ -17,6 +17,7 @@ func (s *Sealer) Run(ctx context.Context) {
 	all.Go(func() { s.every(ctx, time.Second, s.sealIfGrown) })
 	all.Go(func() { s.every(ctx, time.Second, func(ctx context.Context) error { _ = s.Cosign(ctx); return nil }) }) // each witness's failure is logged and shown
 	all.Go(func() { s.every(ctx, time.Minute, s.stampIfDue) })
+	all.Go(func() { s.every(ctx, time.Minute, s.renewIfDue()) })
 	all.Wait()
 }
 
@@ -83,4 +84,19 @@ func (s *Sealer) stampIfDue(ctx context.Context) error {
 	}
 	_, err := s.Stamp(ctx, st.Last)
 	return err
+}
+
+// renewIfDue looks at all tokens once a day, and leaves why it failed where
+// people see it.
+func (s *Sealer) renewIfDue() func(context.Context) error {
+	var looked time.Time
+	var said error
+	return func(ctx context.Context) error {
+		if s.o.TSA == "" || s.State().Last.Size == 0 || s.o.Now().Sub(looked) < renewEvery {
+			return said
+		}
+		looked = s.o.Now()
+		_, said = s.Renew(ctx)
+		return said
+	}
 }

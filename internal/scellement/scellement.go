@@ -68,6 +68,7 @@ type Options struct {
 	Shelf  Shelf
 	Policy []byte // C2SP tlog-policy of the witnesses; nil = none
 	TSA    string // address of an RFC 3161 authority; "" = none
+	Tokens Tokens // what to renew; nil = nothing
 	Client *http.Client
 	Now    func() time.Time
 	Log    *slog.Logger
@@ -95,6 +96,9 @@ type State struct {
 	Witnesses map[string]string // name → "" when it answered well, else what went wrong
 	StampedAt time.Time         // of the last time token
 	StampFail string            // why the last one failed, "" when it did not
+	RenewedAt time.Time         // when older tokens were stamped again
+	Renewed   int               // how many
+	RenewFail string            // why that failed, "" when it did not
 	Clocks    map[string]Clock  // by witness, and [Authority]: what their answers said of our clock
 }
 

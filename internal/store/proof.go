@@ -41,6 +41,9 @@ func (q *queries) proofs() {
 	q.checkpointAny = "SELECT count(*) FROM journal_checkpoint"
 	q.attestationInsert = insertInto("journal_attestation", attestationRow{})
 	q.attestations = query("SELECT " + plain(attestationRow{}) + " FROM journal_attestation WHERE origin = ? AND kind = ? AND size = ? ORDER BY name")
+	q.stamped = "SELECT a.size, a.name, a.data, c.note FROM journal_attestation a JOIN journal_checkpoint c ON c.origin = a.origin AND c.size = a.size " +
+		"WHERE a.origin = ? AND a.kind = '" + query(journal.TimeToken) + "' AND a.size > ? ORDER BY a.size, a.name LIMIT ?"
+	q.renewals = query("SELECT " + plain(attestationRow{}) + " FROM journal_attestation WHERE origin = ? AND kind = '" + string(journal.Renewal) + "' ORDER BY size, name")
 	q.attestationLast = query("SELECT " + plain(attestationRow{}) +
 		" FROM journal_attestation WHERE origin = ? AND kind = ? ORDER BY size DESC, created_at DESC LIMIT 1")
 }
@@ -160,4 +163,20 @@ func (s *Store) LastAttestation(ctx context.Context, origin string, kind journal
 
 func (r attestationRow) attestation() journal.Attestation {
 	return journal.Attestation{Origin: r.Origin, Size: r.Size, Kind: journal.Kind(r.Kind), Name: r.Name, Data: r.Data, At: r.CreatedAt.time()}
+}
+
+// Stamped lists the time tokens of an origin on trees larger than above, smallest
+// first.
+func (s *Store) Stamped(ctx context.Context, origin string, above int64, limit int) ([]journal.Stamped, error) {
+	return many[journal.Stamped](ctx, s, s.q.stamped, origin, above, limit)
+}
+
+// Renewals lists the renewals of an origin's time tokens.
+func (s *Store) Renewals(ctx context.Context, origin string) ([]journal.Attestation, error) {
+	rows, err := many[attestationRow](ctx, s, s.q.renewals, origin)
+	out := make([]journal.Attestation, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, r.attestation())
+	}
+	return out, err
 }

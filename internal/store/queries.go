@@ -64,6 +64,7 @@ type queries struct {
 	signalForget, signalMandat, signalNames, actorAt, streamBefore query
 	signalOne, seenInsert, seenOne, seenErase, seenKeys            query
 	releveAdd, releveForget, releveDays, releveCounts              query
+	stamped, renewals                                              query
 	dayLast, dayAll, streamHeads                                   query
 	extractMandat, extractSpan, extractIn                          query
 	indexOf, replayEntries                                         query

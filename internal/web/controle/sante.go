@@ -158,7 +158,7 @@ func sealed(s scellement.State, zone *time.Location) []page.Item {
 		stamped += " (le dernier essai a échoué)"
 	}
 	return append(items, page.Item{Term: "Entrées cosignées", Text: strconv.FormatInt(s.Progress.Cosigned, 10)},
-		page.Item{Term: "Dernier horodatage", Text: stamped}, page.Item{Term: "Entrées horodatées", Text: strconv.FormatInt(s.Progress.Stamped, 10)})
+		page.Item{Term: "Dernier horodatage", Text: stamped}, page.Item{Term: "Jetons renouvelés", Text: renewed(s, zone)}, page.Item{Term: "Entrées horodatées", Text: strconv.FormatInt(s.Progress.Stamped, 10)})
 }
 
 func checks(v journal.Vitals, zone *time.Location) []page.Item {
@@ -210,4 +210,17 @@ func delays(s scellement.State, v journal.Vitals) []page.Item {
 // decimal writes a number of seconds as French does.
 func decimal(seconds float64) string {
 	return strings.ReplaceAll(strconv.FormatFloat(seconds, 'f', 1, 64), ".", ",")
+}
+
+// renewed says when old time tokens were stamped again, since their authority's
+// certificate was about to end.
+func renewed(s scellement.State, zone *time.Location) string {
+	text := "aucun depuis le démarrage"
+	if !s.RenewedAt.IsZero() {
+		text = strconv.Itoa(s.Renewed) + ", " + moment(s.RenewedAt, zone)
+	}
+	if s.RenewFail != "" {
+		text += " (le dernier essai a échoué)"
+	}
+	return text
 }
