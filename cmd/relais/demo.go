@@ -75,6 +75,9 @@ func newDemo(ctx context.Context, cfg config.Config, log *slog.Logger) (*demoHou
 	if err := openFictional(ctx, h.store, h.now()); err != nil {
 		return nil, errors.Join(err, h.store.Close())
 	}
+	if err := h.firstKeys(ctx); err != nil {
+		return nil, errors.Join(err, h.store.Close())
+	}
 	return d, nil
 }
 
