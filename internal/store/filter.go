@@ -82,12 +82,13 @@ type search struct {
 	found     []journal.Record
 	full      bool // one more answers the filter
 	examined  int
+	dated     int // rows read to place the period
 }
 
 func (x *search) spent() bool { return x.examined >= searchBound }
 
 func (x *search) page() journal.Page {
-	p := journal.Page{Records: x.found, Examined: x.examined}
+	p := journal.Page{Records: x.found, Examined: x.dated + x.examined}
 	switch {
 	case x.full:
 		p.Next = p.Records[x.want-1].Index
