@@ -145,6 +145,14 @@ type Record struct {
 // Parse reads an entry's bytes. It accepts exactly what [Entry.Canonical]
 // writes: any other spelling of the same content is an error.
 func Parse(canonical []byte) (Record, error) {
+	if e, ok := scan(canonical); ok {
+		return e.record(), nil
+	}
+	return parse(canonical)
+}
+
+// parse judges what scan did not accept, by writing it again.
+func parse(canonical []byte) (Record, error) {
 	var b body
 	dec := json.NewDecoder(bytes.NewReader(canonical))
 	dec.DisallowUnknownFields()

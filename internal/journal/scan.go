@@ -12,6 +12,8 @@ import (
 // the bytes it was read from.
 type scanned struct {
 	id, actorType, actorRef, action, objectType, objectID, mandat, outcome []byte
+	auth, reason, request, details, prevText                               []byte
+	count                                                                  int // of details
 	at                                                                     time.Time
 	seq                                                                    int64
 	prev                                                                   Hash
@@ -24,7 +26,7 @@ func scan(body []byte) (scanned, bool) {
 	s := scanner{rest: body, ok: len(body) <= MaxBody}
 	var e scanned
 	e.action = s.must(`{"action":"`)
-	s.optional(`,"actor":{"auth":"`)
+	e.auth = s.optional(`,"actor":{"auth":"`)
 	if s.hit {
 		e.actorRef = s.optional(`,"ref":"`)
 		e.actorType = s.must(`,"type":"`)
@@ -35,7 +37,7 @@ func scan(body []byte) (scanned, bool) {
 	}
 	s.literal(`}`)
 	s.optional(`,"app":"`)
-	s.details()
+	e.details, e.count = s.details()
 	e.id = s.must(`,"id":"`)
 	if e.objectID = s.optional(`,"object":{"id":"`); s.hit {
 		e.objectType = s.must(`,"type":"`)
@@ -45,9 +47,9 @@ func scan(body []byte) (scanned, bool) {
 	s.literal(`}`)
 	e.mandat = s.optional(`,"on_behalf_of":"`)
 	e.outcome = s.must(`,"outcome":"`)
-	s.optional(`,"reason":"`)
-	s.optional(`,"request_id":"`)
-	prev := s.optional(`,"stream_prev":"`)
+	e.reason = s.optional(`,"reason":"`)
+	e.request = s.optional(`,"request_id":"`)
+	e.prevText = s.optional(`,"stream_prev":"`)
 	seq := s.optional(`,"stream_seq":"`)
 	ts := s.must(`,"ts":"`)
 	s.literal(`,"v":"1"}`)
@@ -55,7 +57,7 @@ func scan(body []byte) (scanned, bool) {
 		return e, false
 	}
 	e.at, s.ok = scanTime(ts)
-	return e, s.ok && e.stream(prev, seq)
+	return e, s.ok && e.stream(e.prevText, seq)
 }
 
 // known holds the words that only some values are right for.
@@ -149,27 +151,30 @@ func (s *scanner) value() []byte {
 	return v
 }
 
-// details reads the details, whose names are in order.
-func (s *scanner) details() {
+// details reads the details, whose names are in order, and how many there are.
+func (s *scanner) details() (all []byte, count int) {
 	const open = `,"details":{`
 	if !s.ok || len(s.rest) < len(open) || string(s.rest[:len(open)]) != open {
-		return
+		return nil, 0
 	}
 	s.rest = s.rest[len(open):]
+	all = s.rest
 	for last := []byte(nil); s.ok; {
 		s.literal(`"`)
 		key := s.value()
 		if s.ok = s.ok && isKey(key) && bytes.Compare(key, last) > 0; !s.ok {
-			return
+			break
 		}
 		last = key
 		s.must(`:"`)
+		count++
 		if s.ok && len(s.rest) > 0 && s.rest[0] == '}' {
 			s.rest = s.rest[1:]
-			return
+			return all[:len(all)-len(s.rest)], count
 		}
 		s.literal(`,`)
 	}
+	return nil, 0
 }
 
 // isKey is keyPattern, by hand.
@@ -210,6 +215,23 @@ func scanTime(ts []byte) (time.Time, bool) {
 
 // ScanTime reads a date as entries write it; ok is false for any other text.
 func ScanTime(text string) (at time.Time, ok bool) { return scanTime([]byte(text)) }
+
+// record copies what was scanned.
+func (e scanned) record() Record {
+	r := Record{ID: string(e.id), At: e.at, Actor: Actor{Type: ActorType(e.actorType), Ref: string(e.actorRef), Auth: string(e.auth)},
+		Action: Action(e.action), Object: Object{Type: string(e.objectType), ID: string(e.objectID)}, Mandat: string(e.mandat),
+		Outcome: Outcome(e.outcome), Reason: string(e.reason), RequestID: string(e.request), StreamSeq: e.seq, prev: string(e.prevText)}
+	if e.count == 0 {
+		return r
+	}
+	r.Details = make(map[string]string, e.count)
+	for s := (scanner{rest: e.details, ok: true}); len(r.Details) < e.count; {
+		key := s.must(`"`)
+		r.Details[string(key)] = string(s.must(`:"`))
+		s.rest = s.rest[1:] // the comma, or the closing brace
+	}
+	return r
+}
 
 // scanned is what a verification needs of an entry that only [Parse] could read.
 func (r Record) scanned() scanned {

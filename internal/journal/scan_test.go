@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -44,12 +45,12 @@ func checkScan(t testing.TB, body []byte) bool {
 	if !ok {
 		return false
 	}
-	r, err := Parse(body)
+	r, err := parse(body)
 	if err != nil {
-		t.Fatalf("scan accepts what Parse refuses (%v): %s", err, body)
+		t.Fatalf("scan accepts what parse refuses (%v): %s", err, body)
 	}
 	want := r.scanned()
-	if !e.same(r) || e.prev != want.prev || e.seq != want.seq {
+	if !reflect.DeepEqual(e.record(), r) || !e.same(r) || e.prev != want.prev || e.seq != want.seq {
 		t.Fatalf("scan reads %+v of %s", e, body)
 	}
 	return true

@@ -62,9 +62,10 @@ func (q *queries) follow() {
 func (s *Store) RunFollowers(ctx context.Context) error {
 	s.catchUp(ctx)
 	var failed []error
+	var last batch
 	for _, f := range s.followers() {
 		for {
-			n, err := s.follow(ctx, f)
+			n, err := s.follow(ctx, f, &last)
 			if err != nil {
 				failed = append(failed, fmt.Errorf("%s: %w", f.name(), err))
 			}
@@ -76,19 +77,36 @@ func (s *Store) RunFollowers(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
+// batch is what was read last: followers that have come to the same entry, as they
+// do each second, share it.
+type batch struct {
+	from    int64
+	entries []located
+}
+
+// read reads the entries from an index on.
+func (b *batch) read(ctx context.Context, s *Store, from int64) ([]located, error) {
+	if len(b.entries) > 0 && b.from == from {
+		return b.entries, nil
+	}
+	rows, err := many[bodyRow](ctx, s, s.q.followRows, from, followBatch)
+	if err != nil {
+		return nil, err
+	}
+	b.from = from
+	b.entries, err = s.locate(ctx, rows)
+	return b.entries, err
+}
+
 // follow takes one batch and returns how many entries it held.
-func (s *Store) follow(ctx context.Context, f follower) (int, error) {
+func (s *Store) follow(ctx context.Context, f follower, last *batch) (int, error) {
 	ctx = uncounted(ctx)
 	next, err := s.followed(ctx, f)
 	if err != nil {
 		return 0, err
 	}
-	rows, err := many[bodyRow](ctx, s, s.q.followRows, next, followBatch)
-	if err != nil || len(rows) == 0 {
-		return 0, err
-	}
-	entries, err := s.locate(ctx, rows)
-	if err != nil {
+	entries, err := last.read(ctx, s, next)
+	if err != nil || len(entries) == 0 {
 		return 0, err
 	}
 	derived, err := f.derive(ctx, entries)
