@@ -281,3 +281,19 @@ func TestLabels(t *testing.T) {
 		t.Errorf("NewID = %s, %s", a, b)
 	}
 }
+
+// FuzzParseCriteria: what is accepted is exactly what Criteria writes.
+func FuzzParseCriteria(f *testing.F) {
+	for _, s := range []string{"", "action=mandat.sign&issue=ok", "depuis=2026-11-01T00%3A00%3A00Z", "perimetre-structure=ccas", "%", "a;b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := revue.ParseCriteria(s)
+		if err == nil && revue.Criteria(got) != s {
+			t.Errorf("%q is accepted and written %q", s, revue.Criteria(got))
+		}
+		if err != nil && !errors.Is(err, revue.ErrInvalid) {
+			t.Error(err)
+		}
+	})
+}
