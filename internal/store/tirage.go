@@ -125,7 +125,7 @@ func (s *Store) population(ctx context.Context, f journal.Filter, size int64) (o
 		if p.Next == 0 {
 			return out, true, nil
 		}
-		if len(out) > listedMax {
+		if len(out) > listedMax || p.Next >= f.Before { // a page that did not move on never ends
 			return nil, false, nil
 		}
 		f.Before = p.Next
