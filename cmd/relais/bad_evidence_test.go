@@ -171,6 +171,7 @@ func TestVerifyJournalFails(t *testing.T) {
 	}
 	give, size := at(journal.MandatGive), int64(len(entries))
 	one := func(s string) []string { return []string{fmt.Sprintf(s, give)} }
+	const within = -1 // the first of the entries among which it is
 	for name, c := range map[string]struct {
 		statements []string
 		index      int64
@@ -182,7 +183,7 @@ func TestVerifyJournalFails(t *testing.T) {
 		"an outcome":     {one("UPDATE journal SET outcome = 'denied' WHERE id = %d"), give},
 		"a missing one":  {one("DELETE FROM journal WHERE id = %d"), give},
 		"a cut end":      {[]string{fmt.Sprintf("DELETE FROM journal WHERE id >= %d", size-2)}, size - 2},
-		"two exchanged":  {[]string{fmt.Sprintf("UPDATE journal SET id = id + 1000 WHERE id IN (%d, %d)", give, give+1), fmt.Sprintf("UPDATE journal SET id = CASE id WHEN %d THEN %d ELSE %d END WHERE id >= 1000", give+1000, give+1, give)}, size}, // the root tells, not which
+		"two exchanged":  {[]string{fmt.Sprintf("UPDATE journal SET id = id + 1000 WHERE id IN (%d, %d)", give, give+1), fmt.Sprintf("UPDATE journal SET id = CASE id WHEN %d THEN %d ELSE %d END WHERE id >= 1000", give+1000, give+1, give)}, within}, // their subtree tells, not which
 		"a longer head":  {[]string{"UPDATE journal_head SET size = size + 1"}, size},
 		"another root":   {[]string{"UPDATE journal_head SET root = zeroblob(32)"}, size},
 		"a headless one": {[]string{"DELETE FROM journal_head"}, size},
@@ -191,6 +192,13 @@ func TestVerifyJournalFails(t *testing.T) {
 			db, environ := w.in(t).copied()
 			execAll(t, db, c.statements...)
 			code, out := verbOn(environ, "journal", "verify")
+			if c.index == within {
+				var from, to int64
+				if _, err := fmt.Sscanf(out[max(0, strings.Index(out, "les entrées")):], "les entrées %d à %d", &from, &to); err != nil || from > give || to < give || to-from > 255 {
+					t.Errorf("entries %d to %d named, for %d and the next (%v)", from, to, give, err)
+				}
+				c.index = from
+			}
 			if code != 1 || !strings.Contains(out, "JOURNAL ALTÉRÉ") || !strings.Contains(out, fmt.Sprintf(" : %d (", c.index)) {
 				t.Errorf("exit %d, want index %d\n%s", code, c.index, out)
 			}

@@ -39,7 +39,7 @@ var stateTables = []string{
 	"SELECT * FROM brouillon ORDER BY mandat_id", "SELECT * FROM dossier ORDER BY mandat_id",
 	"SELECT * FROM usager ORDER BY id", "SELECT * FROM usager_index ORDER BY token, usager_id",
 	"SELECT * FROM aidant ORDER BY id", "SELECT * FROM organisation ORDER BY id",
-	"SELECT * FROM coffre_key ORDER BY subject", "SELECT * FROM delegation ORDER BY id",
+	"SELECT * FROM coffre_key WHERE subject NOT LIKE 'agents:%' ORDER BY subject", "SELECT * FROM delegation ORDER BY id",
 	"SELECT ref, aidant_id, entrusted FROM session ORDER BY ref",
 }
 

@@ -30,6 +30,9 @@ func (q *queries) days() {
 // CloseDay writes the daily summary, once a day (UTC): the mandats whose counters
 // moved since the last one. done is false when today's is there already.
 func (s *Store) CloseDay(ctx context.Context) (done bool, err error) {
+	if err := s.engine.settled(ctx, numberWait); err != nil { // the last summary may have no number yet
+		return false, err
+	}
 	today := s.moment().UTC().Format(time.DateOnly)
 	last, err := s.lastDay(ctx)
 	if err != nil || last.Jour == today {
@@ -88,6 +91,7 @@ func (s *Store) StreamHeads(ctx context.Context, from, to int64) ([]journal.Stre
 // LastDay is the newest daily summary with the list it holds the digest of;
 // [journal.ErrNotFound] before the first.
 func (s *Store) LastDay(ctx context.Context) (journal.Day, []byte, error) {
+	s.catchUp(ctx)
 	d, err := s.lastDay(ctx)
 	if err == nil && d.Index == 0 {
 		err = journal.ErrNotFound
