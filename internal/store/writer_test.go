@@ -160,6 +160,11 @@ func TestTwoProcesses(t *testing.T) {
 				}
 			}
 			wg.Wait()
+			for _, s := range []*Store{a, b} { // each waits for the numbers of what it wrote
+				if err := s.engine.settled(t.Context(), numberWait); err != nil {
+					t.Error(err)
+				}
+			}
 			if n := size(t, a); n != 200 {
 				t.Errorf("%d entries, want 200", n)
 			}
