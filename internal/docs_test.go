@@ -50,6 +50,41 @@ func TestSecurityPage(t *testing.T) {
 	}
 }
 
+// TestGlossary: each row of the glossary has the cells of its header, and each
+// word one row, so that a merge that splices two rows shows.
+func TestGlossary(t *testing.T) {
+	header, rows := 0, 0
+	seen := map[string]bool{}
+	for line := range strings.Lines(readAll(t, "../GLOSSAIRE.md")) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "|") {
+			header = 0
+			continue
+		}
+		if !strings.HasSuffix(line, "|") {
+			t.Errorf("a row that does not end: %s", line)
+			continue
+		}
+		cells := strings.Split(line[1:len(line)-1], "|")
+		if header == 0 {
+			header = len(cells)
+			continue
+		}
+		rows++
+		word := strings.TrimSpace(cells[0])
+		if len(cells) != header || word == "" || strings.TrimSpace(cells[1]) == "" {
+			t.Errorf("%d cells, want %d, with a word and its meaning: %s", len(cells), header, line)
+		}
+		if seen[word] {
+			t.Errorf("%q has two rows", word)
+		}
+		seen[word] = true
+	}
+	if rows < 40 {
+		t.Errorf("only %d rows were read", rows)
+	}
+}
+
 func readAll(t *testing.T, patterns ...string) string {
 	t.Helper()
 	var all strings.Builder

@@ -59,7 +59,7 @@ func eraseUsager(ctx context.Context, c call) error {
 		if err != nil {
 			return err
 		}
-		line := fmt.Sprintf("%d mandat(s) gardent leur squelette ; %d dossier(s) de preuve, %d clé(s) de recherche, %d utilisation(s) ouverte(s)",
+		line := fmt.Sprintf("%d mandat(s) gardent leur squelette ; %d dossier(s) de preuve, %d clé(s) de recherche, %d usage(s) ouvert(s)",
 			len(f.Mandats), gone.Dossiers, gone.Index, gone.Uses)
 		if dry {
 			_, err = fmt.Fprintf(c.stdout, "À blanc, rien n’est effacé. Seraient effacés : l’identité et sa clé. %s.\n", line)

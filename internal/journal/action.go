@@ -129,7 +129,7 @@ var labels = map[Action]label{
 	DelegationShow:    {"Identité transmise au service", Evidence},
 	DelegationInspect: {"Jeton vérifié par un service", Evidence},
 	DelegationEnd:     {"Démarche terminée", Evidence},
-	DelegationDeny:    {"Utilisation refusée", Evidence},
+	DelegationDeny:    {"Usage refusé", Evidence},
 	DelegationStop:    {"Connexion déléguée interrompue", Evidence},
 	SessionOpen:       {"Connexion d’un agent", Access},
 	SessionRefuse:     {"Connexion refusée", Access},

@@ -109,21 +109,21 @@ func (c charts) all() []page.Chart {
 	}
 	all := []page.Chart{c.uses(), c.refusals()}
 	if domaines := c.domaines(); len(domaines) > 0 {
-		all = append(all, page.Bars(page.ChartWords{ID: "domaines", Title: "Utilisations par domaine", Label: "Domaine",
-			Desc: "Utilisations abouties " + c.words() + ". En tête : " + domaines[0].Label + ".", Series: []string{"Utilisations"}}, domaines))
+		all = append(all, page.Bars(page.ChartWords{ID: "domaines", Title: "Usages par domaine", Label: "Domaine",
+			Desc: "Usages aboutis " + c.words() + ". En tête : " + domaines[0].Label + ".", Series: []string{"Usages"}}, domaines))
 	}
 	actions := c.actions()
-	return append(all, page.Bars(page.ChartWords{ID: "actions", Title: "Inscriptions par action", Label: "Action",
-		Desc: "Inscriptions au journal " + c.words() + ", quelle que soit leur issue. En tête : " + actions[0].Label + ".", Series: []string{"Inscriptions"}}, actions))
+	return append(all, page.Bars(page.ChartWords{ID: "actions", Title: "Entrées par action", Label: "Action",
+		Desc: "Entrées du journal " + c.words() + ", quelle que soit leur issue. En tête : " + actions[0].Label + ".", Series: []string{"Entrées"}}, actions))
 }
 
 // uses draws uses and signatures through time.
 func (c charts) uses() page.Chart {
 	points := c.points(func(d signal.Day) []int64 { return []int64{d.Uses, d.Signatures} },
 		url.Values{"action": {string(journal.DelegationUse)}, "issue": {"ok"}}, url.Values{"action": {string(journal.MandatSign)}, "issue": {"ok"}})
-	title := counted(points, 0, "utilisation") + " et " + counted(points, 1, "signature")
-	return page.Columns(page.ChartWords{ID: "usages", Title: title, Desc: c.through(points, "utilisations"), Label: c.unit(),
-		Series: []string{"Utilisations", "Signatures"}}, points)
+	title := counted(points, 0, "usage") + " et " + counted(points, 1, "signature")
+	return page.Columns(page.ChartWords{ID: "usages", Title: title, Desc: c.through(points, "usages"), Label: c.unit(),
+		Series: []string{"Usages", "Signatures"}}, points)
 }
 
 func (c charts) refusals() page.Chart {

@@ -115,7 +115,7 @@ func TestSignals(t *testing.T) {
 		t.Errorf("a page of signals weighs %d bytes", len(body))
 	}
 	body = pagecheck.Read(t, routes, v, "GET", "/controle/signaux?regle=rafale&structure=ccas&avant=51.usage_immediat&du-jour=1&du-mois=11&du-annee=2026", nil, 200)
-	pagecheck.MustShow(t, body, "Plus récent", "Effacer les critères", "Signaux : Utilisations en rafale")
+	pagecheck.MustShow(t, body, "Plus récent", "Effacer les critères", "Signaux : Usages en rafale")
 	if f := h.watched; f.Rule != signal.Burst || f.Structure != "ccas" || f.After.Index != 51 || f.After.Rule != signal.ImmediateUse || f.From.IsZero() {
 		t.Errorf("filter %+v", f)
 	}
@@ -138,8 +138,8 @@ func TestActivity(t *testing.T) {
 		Counts: []signal.Count{{Action: journal.DelegationUse, Outcome: journal.OK, Domaine: "logement", N: 3}, {Action: journal.DelegationUse, Outcome: journal.OK, Domaine: "social", N: 1},
 			{Action: journal.MandatSign, Outcome: journal.OK, N: 1}, {Action: journal.SessionRefuse, Outcome: journal.Denied, N: 2}, {Action: journal.Heartbeat, Outcome: journal.OK, N: 9999}}}
 	body := pagecheck.Read(t, routes, v, "GET", "/controle/activite?structure=ccas", nil, 200)
-	pagecheck.MustShow(t, body, "4 utilisations et 1 signature", "2 refus et 0 échec", "Utilisations par domaine", "Logement : 3", "Connexion refusée : 2", "1\u202f234 entrées",
-		"/controle?action=delegation.use&au=2026-11-20&du=2026-11-20&issue=ok&structure=ccas", "domaine=logement", "Le plus : 3 utilisations, 20 novembre 2026.")
+	pagecheck.MustShow(t, body, "4 usages et 1 signature", "2 refus et 0 échec", "Usages par domaine", "Logement : 3", "Connexion refusée : 2", "1\u202f234 entrées",
+		"/controle?action=delegation.use&au=2026-11-20&du=2026-11-20&issue=ok&structure=ccas", "domaine=logement", "Le plus : 3 usages, 20 novembre 2026.")
 	pagecheck.MustHide(t, body, "9\u202f999", "style=")
 	if n := strings.Count(body, `role="img"`); n != 4 {
 		t.Errorf("%d charts", n)
