@@ -132,7 +132,7 @@ func (h *house) buildWeb() error {
 		(&agir.Desk{Pages: h.pages, Provider: h.provider, Mandats: h.store, Uses: h.store, Trace: h.store, Sessions: h.sessions, Now: h.now}).Routes(),
 		(&controle.Desk{Pages: h.pages, Journal: h.store, Numbers: h.store, Facets: h.store, Agents: h.store, Revelations: h.store,
 			Cookies: h.sessions, Seal: h.sealer, Vitals: h.store, Watch: h.store, Revues: h.store, Samples: h.store, Saved: h.store,
-			Exports: scellement.Exporter{Sealer: h.sealer, From: h.store}, App: appVersion(), Now: h.now}).Routes(),
+			Exports: scellement.Exporter{Sealer: h.sealer, From: h.store}, App: appVersion(), Beat: h.cfg.Heartbeat, Now: h.now}).Routes(),
 		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Notices: h.store, Agents: h.store, Flash: said, Now: h.now}).Routes(),
 		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Missions: h.store, Auditeurs: h.store, Flash: said, Now: h.now}).Routes(),
 		(&publication.Desk{Tree: h.store, Signed: h.sealer.Published, Refused: func() bool { return h.sealer.State().Refusal != nil }}).Routes(),

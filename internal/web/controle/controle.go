@@ -111,6 +111,7 @@ type Desk struct {
 	Revues      Revues
 	Samples     Samples
 	Saved       Recherches
+	Beat        time.Duration // between two pulsations, 0 for none
 	Now         func() time.Time
 
 	exporting sync.Map // ids of the auditeurs whose export is being made here

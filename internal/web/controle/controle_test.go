@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,8 +32,10 @@ type house struct {
 	seal      scellement.State
 	vitals    journal.Vitals
 	facets    journal.Facets
+	facetsErr error
 	recent    int // identities revealed lately
 	erased    bool
+	revealed  string // mission of the identity to show, "" for the visitor's
 	cookies   map[string]any
 	rows      []journal.Row
 	asked     journal.Filter
@@ -114,7 +117,7 @@ func (h *house) Facets(_ context.Context, index int64) (journal.Facets, error) {
 	if index >= int64(len(h.rows)) {
 		return journal.Facets{}, journal.ErrNotFound
 	}
-	return h.facets, nil
+	return h.facets, h.facetsErr
 }
 
 func (h *house) Agent(_ context.Context, ref string) (string, error) { return ref, nil }
@@ -144,10 +147,16 @@ var order = mission.Mission{ID: "mi1", AuditeurID: "audit", Purpose: "Contrôle 
 
 func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	t.Helper()
+	return newDeskBeating(t, time.Minute)
+}
+
+// newDeskBeating is a desk of a Relais that says so often that it runs.
+func newDeskBeating(t *testing.T, beat time.Duration) (*house, []desk.Route, desk.Visit) {
+	t.Helper()
 	h := &house{number: "346789BCDFGH", cookies: map[string]any{}, shelf: newShelf()}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "audit", GivenName: "Aude", UsualName: "Iteuse", Roles: []aidant.Role{aidant.RoleAuditeur}},
 		Organisation: organisation.Organisation{ID: "org", Timezone: "Europe/Paris"}, Mission: &order, Missions: []mission.Mission{order}, Within: "Tout le journal"}
-	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Facets: h, Agents: h, Revelations: h, Cookies: h, Seal: h, Vitals: h, Watch: h, Revues: h, Samples: h, Saved: h, Exports: h,
+	return h, (&controle.Desk{Pages: pagecheck.Pages(t), Journal: h, Numbers: h, Facets: h, Agents: h, Revelations: h, Cookies: h, Seal: h, Vitals: h, Watch: h, Revues: h, Samples: h, Saved: h, Exports: h, Beat: beat,
 		Now: func() time.Time { return at }}).Routes(), v
 }
 
@@ -239,6 +248,28 @@ func TestTimeline(t *testing.T) {
 	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/mandats/mandat-un", nil, 200), "4/4", "Le compteur a un trou")
 	if _, err := pagecheck.Serve(t, routes, v, "GET", "/controle/mandats/autre", nil); !errors.Is(err, mandat.ErrNotFound) {
 		t.Errorf("unknown mandat: %v", err)
+	}
+}
+
+// TestSilence: a pulsation is late by what the operator set, and none is awaited
+// where there are to be none.
+func TestSilence(t *testing.T) {
+	for name, c := range map[string]struct {
+		beat, age time.Duration
+		late      bool
+	}{
+		"each minute, 9 minutes ago":  {time.Minute, 9 * time.Minute, false},
+		"each minute, 11 minutes ago": {time.Minute, 11 * time.Minute, true},
+		"each hour, 2 hours ago":      {time.Hour, 2 * time.Hour, false},
+		"each hour, 4 hours ago":      {time.Hour, 4 * time.Hour, true},
+		"none, a day ago":             {0, 24 * time.Hour, false},
+	} {
+		h, routes, v := newDeskBeating(t, c.beat)
+		h.vitals = journal.Vitals{Beat: journal.Record{Index: 9, Action: journal.Heartbeat, At: at.Add(-c.age), Outcome: journal.OK}}
+		body := pagecheck.Read(t, routes, v, "GET", "/controle/sante", nil, 200)
+		if got := strings.Contains(body, "n’a pas écrit qu’il fonctionne"); got != c.late {
+			t.Errorf("%s: late %v, want %v", name, got, c.late)
+		}
 	}
 }
 

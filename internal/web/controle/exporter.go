@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,7 +167,7 @@ func (d *Desk) toExport(r *http.Request) (exported, error) {
 	if _, query, ok := strings.Cut(q.link(0), "?"); ok {
 		x.address = "?" + query
 	}
-	if strings.Join(x.request.Filter.Names(), ",") == "mandat" || strings.Join(x.request.Filter.Names(), ",") == "mandat,structure" {
+	if slices.Equal(q.names, []string{"mandat"}) { // whatever the scope adds: it covers a mandat whole, or not at all
 		return d.mandatToExport(r, v, x)
 	}
 	x.request.Find = f
@@ -183,8 +184,10 @@ func (d *Desk) mandatToExport(r *http.Request, v desk.Visit, x exported) (export
 	if len(records) == 0 {
 		return x, noMandat()
 	}
-	if inside, err := d.inside(r, v, records[0].Index); err != nil || !inside {
-		return x, errors.Join(err, noMandat())
+	if inside, err := d.inside(r, v, records[0].Index); err != nil {
+		return x, err
+	} else if !inside {
+		return x, noMandat()
 	}
 	x.request.Filter = preuve.Selection{Mandat: x.filter.Mandat, Number: x.request.Filter.Number}
 	x.back = page.Link{Href: mandats + url.PathEscape(x.filter.Mandat), Text: "Un mandat au fil du temps"}

@@ -101,6 +101,24 @@ func TestExportDownload(t *testing.T) {
 	if _, err := pagecheck.Serve(t, routes, inside, "POST", "/controle/exporter?action=mandat.print", url.Values{"format": {"preuve"}}); err != nil || h.request.Find.Scope.Structure != "ccas" || h.request.Filter.Structure != "ccas" {
 		t.Errorf("a search in the scope: %+v, %v", h.request, err)
 	}
+	h.facets.Departement = "99"
+	around := order
+	around.Scope.Departement = "99"
+	wide := v
+	wide.Mission = &around
+	if _, err := pagecheck.Serve(t, routes, wide, "POST", "/controle/exporter?mandat=mandat-un", url.Values{"format": {"preuve"}}); err != nil || h.request.Filter.Complete() != preuve.OneMandat {
+		t.Errorf("a mandat of the département: %+v, %v", h.request.Filter, err)
+	}
+	if _, err := pagecheck.Serve(t, routes, v, "POST", "/controle/exporter?mandat=mandat-un&structure=ccas", url.Values{"format": {"preuve"}}); err != nil ||
+		h.request.Filter.Structure != "ccas" || h.request.Find.Structure != "ccas" || h.request.Filter.Complete() != preuve.Partial {
+		t.Errorf("a mandat and a structure: %+v, %v", h.request, err)
+	}
+	h.facetsErr = errors.New("the database is away")
+	var problem *desk.Problem
+	if _, err := pagecheck.Serve(t, routes, v, "POST", "/controle/exporter?mandat=mandat-un", url.Values{"format": {"preuve"}}); !errors.Is(err, h.facetsErr) || errors.As(err, &problem) {
+		t.Errorf("a database that fails: %v", err)
+	}
+	h.facetsErr = nil
 	for _, path := range []string{"?mandat=mandat-un", "?entree=0"} {
 		var p *desk.Problem
 		if _, err := pagecheck.Serve(t, routes, outside(v), "POST", "/controle/exporter"+path, url.Values{"format": {"preuve"}}); !errors.As(err, &p) || p.Status != http.StatusNotFound {

@@ -1,6 +1,7 @@
 package controle_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -29,8 +30,11 @@ func (h *house) Revealed(_ context.Context, id, auditeur string) (mission.Shown,
 	if id == "" || auditeur != "audit" {
 		return mission.Shown{}, mission.ErrNotFound
 	}
-	return mission.Shown{Revelation: mission.Revelation{Kind: mission.Usager, MandatID: "mandat-un"}, Name: "Élise " + pagecheck.Uhoh, Birthdate: "1948-03-00", Erased: h.erased}, nil
+	return mission.Shown{Revelation: mission.Revelation{Kind: mission.Usager, MissionID: h.revealedIn(), MandatID: "mandat-un"}, Name: "Élise " + pagecheck.Uhoh, Birthdate: "1948-03-00", Erased: h.erased}, nil
 }
+
+// revealedIn is the mission under which the identity was revealed.
+func (h *house) revealedIn() string { return cmp.Or(h.revealed, order.ID) }
 
 func (h *house) Put(_ http.ResponseWriter, name string, v any, _ time.Duration) error {
 	h.cookies[name] = v
@@ -168,7 +172,12 @@ func TestReveal(t *testing.T) {
 	wantProblem(t, routes, v, path, good, http.StatusForbidden)
 	h.recent, h.erased = 0, true
 	wantProblem(t, routes, v, path, good, http.StatusConflict)
-	h.cookies["revelation"] = "re1"
+	h.cookies["revelation"], h.revealed = "re1", "mi2"
+	var p *desk.Problem
+	if _, err := pagecheck.Serve(t, routes, v, "GET", "/controle/revelation", nil); !errors.As(err, &p) || p.Status != http.StatusNotFound {
+		t.Errorf("an identity revealed under another mission: %v", err)
+	}
+	h.cookies["revelation"], h.revealed = "re1", ""
 	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/revelation", nil, 200), "viennent d’être effacées")
 }
 

@@ -176,6 +176,9 @@ func (d *Desk) revealed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if shown.MissionID != v.Mission.ID { // the visitor works under another one by now
+		return gone(mission.ErrNotFound)
+	}
 	p := &revealedPage{Layout: v.Layout("Identité révélée", home), Erased: shown.Erased, Entry: entries + strconv.FormatInt(shown.Entry, 10)}
 	p.Items = []page.Item{{Term: "Nom", Text: shown.Name}}
 	if shown.Kind == mission.Agent {

@@ -31,7 +31,7 @@ type Vitals interface {
 // What is worth an alert on the page.
 const (
 	nightMissed   = 36 * time.Hour   // the nightly work did not run
-	silence       = 10 * time.Minute // a heartbeat comes each minute
+	silence       = 10 * time.Minute // or three pulsations, where they come rarely
 	waitTooLong   = time.Minute      // an entry without a number
 	clockTooFar   = 5 * time.Second
 	sealTooLate   = time.Minute
@@ -74,13 +74,13 @@ func (d *Desk) health(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	seal := d.Seal.State()
-	p := &santePage{Layout: v.Layout("Santé du journal", home), Root: head.Root.String(), Alerts: alerts(head, seal, vitals, d.Now()),
+	p := &santePage{Layout: v.Layout("Santé du journal", home), Root: head.Root.String(), Alerts: alerts(head, seal, vitals, d.Beat, d.Now()),
 		Content: content(head, seal), Seal: sealed(seal, v.Zone()), Checks: checks(vitals, v.Zone()), Delays: delays(seal, vitals)}
 	return d.Pages.Render(w, http.StatusOK, "controle/sante", p)
 }
 
 // alerts are what somebody has to look into, the gravest first.
-func alerts(head journal.Head, s scellement.State, v journal.Vitals, now time.Time) []page.Alert {
+func alerts(head journal.Head, s scellement.State, v journal.Vitals, beat time.Duration, now time.Time) []page.Alert {
 	var out []page.Alert
 	say := func(when bool, kind, heading, text string) {
 		if when {
@@ -97,8 +97,8 @@ func alerts(head journal.Head, s scellement.State, v journal.Vitals, now time.Ti
 		"Le journal a grandi depuis plus d’une minute sans nouveau point de contrôle.")
 	say(v.WaitedFor > waitTooLong, "warning", "Des entrées attendent leur numéro",
 		"Une écriture dure depuis plus d’une minute : tant qu’elle n’est pas finie, les entrées suivantes ne sont pas numérotées. Rien n’est perdu.")
-	say(v.Beat.Action != "" && now.Sub(v.Beat.At) > silence, "warning", "Relais n’a pas écrit qu’il fonctionne",
-		"Une pulsation est inscrite chaque minute, sauf réglage contraire ; la dernière est plus ancienne.")
+	say(beat > 0 && v.Beat.Action != "" && now.Sub(v.Beat.At) > max(silence, 3*beat), "warning", "Relais n’a pas écrit qu’il fonctionne",
+		"Des pulsations sont inscrites à intervalle régulier ; la dernière est trop ancienne.")
 	say(v.Verified.Action == "" || now.Sub(v.Verified.At) > nightMissed, "warning", "Le journal entier n’a pas été vérifié récemment",
 		"Relais le vérifie chaque nuit. L’exploitant peut le faire maintenant, avec « relais journal verify ».")
 	far := slices.ContainsFunc(slices.Collect(maps.Values(s.Clocks)), func(c scellement.Clock) bool { return c.Ahead.Abs() > clockTooFar+c.Give })
