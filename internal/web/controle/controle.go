@@ -146,12 +146,13 @@ type listPage struct {
 	Filtered   bool
 	Older      string
 	Newer      string
-	Export     string // where this search is exported, "" without a criterion
-	Further    string // where a search that stopped at its bound goes on
-	Examined   string // how many rows it had read by then
-	Refusal    bool   // the journal is not being signed
-	Draw       string // where a sample of these entries is asked for
-	Keep       string // where this search is saved, "" without criteria
+	Export     string      // where this search is exported, "" without a criterion
+	Further    string      // where a search that stopped at its bound goes on
+	Examined   string      // how many rows it had read by then
+	Refusal    bool        // the journal is not being signed
+	Draw       string      // where a sample of these entries is asked for
+	Keep       string      // where this search is saved, "" without criteria
+	Unknown    []page.Item // what was typed and is unknown in this mission
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
@@ -170,6 +171,7 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 	p := &listPage{Layout: v.Layout("Journal", home), Form: q.form, Actions: actionOptions(), Outcomes: outcomeOptions(),
 		Structures: places.options(), Domaines: domaineOptions(), Filtered: len(q.names) > 0, Refusal: d.Seal.State().Refusal != nil}
 	p.Draw, p.Keep = q.next()
+	p.Unknown = q.unknown
 	p.Wide = true
 	if q.form.Invalid() {
 		p.Invalid = true
@@ -208,8 +210,11 @@ func (d *Desk) limit(ctx context.Context, v desk.Visit, q *query) error {
 	if !mission.IsLabel(q.filter.Actor) {
 		return nil
 	}
-	id, err := d.agentID(ctx, v, q.filter.Actor)
-	q.filter.Actor, q.nothing = id, q.nothing || id == ""
+	label := q.filter.Actor
+	id, err := d.agentID(ctx, v, label)
+	if q.filter.Actor = id; id == "" {
+		q.nothing, q.unknown = true, append(q.unknown, unknownItem("Acteur", label))
+	}
 	return err
 }
 

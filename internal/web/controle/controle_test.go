@@ -110,7 +110,7 @@ func (h *house) MandatByNumber(_ context.Context, number string) (mandat.Mandat,
 	if number != h.number {
 		return mandat.Mandat{}, mandat.ErrNotFound
 	}
-	return mandat.Mandat{ID: "mandat-un"}, nil
+	return mandat.Mandat{ID: "mandat-un", OrganisationID: "ccas"}, nil
 }
 
 func (h *house) Facets(_ context.Context, index int64) (journal.Facets, error) {

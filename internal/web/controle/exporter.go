@@ -61,14 +61,18 @@ func (d *Desk) askExport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.showExport(w, desk.Of(r), x, page.Form{}, http.StatusOK)
+	return d.showExport(w, r, x, page.Form{}, http.StatusOK)
 }
 
-func (d *Desk) showExport(w http.ResponseWriter, v desk.Visit, x exported, form page.Form, status int) error {
-	s := x.request.Filter
+func (d *Desk) showExport(w http.ResponseWriter, r *http.Request, x exported, form page.Form, status int) error {
+	v, s := desk.Of(r), x.request.Filter
 	p := &exportPage{Layout: v.Layout("Exporter", home), Form: form, Query: x.address, Shows: shows(s), Max: exportMax, Back: x.back}
 	p.Invalid = form.Invalid()
-	p.Criteria = append(criteria(s, v), page.Item{Term: "Mission", Text: v.Mission.Reference + ", " + v.Within},
+	criteria, err := d.exportCriteria(r.Context(), v, x)
+	if err != nil {
+		return err
+	}
+	p.Criteria = append(criteria, page.Item{Term: "Mission", Text: v.Mission.Reference + ", " + v.Within},
 		page.Item{Term: "Pour", Text: "vous : " + v.Aidant.Name()})
 	p.Forms = []page.Option{
 		{Value: string(preuve.Evidence), Label: "Fichier de preuve (zip)", Hint: "Il se vérifie sans Relais, avec la clé publique du journal."},
@@ -76,6 +80,19 @@ func (d *Desk) showExport(w http.ResponseWriter, v desk.Visit, x exported, form 
 		{Value: string(preuve.JSONL), Label: "Entrées brutes (JSONL)", Hint: "Le contenu canonique, un par ligne, octet pour octet. Il ne prouve rien à lui seul."},
 	}
 	return d.Pages.Render(w, status, "controle/exporter", p)
+}
+
+// exportCriteria says what would be exported; the mission, beside it, says the
+// scope.
+func (d *Desk) exportCriteria(ctx context.Context, v desk.Visit, x exported) ([]page.Item, error) {
+	if entry := x.request.Filter.Entry; entry != nil {
+		return []page.Item{{Term: "Entrée", Text: strconv.FormatInt(*entry, 10)}}, nil
+	}
+	places, err := d.places(ctx, journal.Scope{})
+	if err != nil {
+		return nil, err
+	}
+	return d.criteria(ctx, v, x.filter, places)
 }
 
 // export makes the file and sends it. Its own entry is written before the first
@@ -93,7 +110,7 @@ func (d *Desk) export(w http.ResponseWriter, r *http.Request) error {
 	x.request.Form = preuve.Form(form.OneOf("format", "Choisissez le format de l’export.", "preuve", "csv", "jsonl"))
 	x.request.Since = since(&form)
 	if form.Invalid() {
-		return d.showExport(w, v, x, form, http.StatusUnprocessableEntity)
+		return d.showExport(w, r, x, form, http.StatusUnprocessableEntity)
 	}
 	if _, busy := d.exporting.LoadOrStore(v.Aidant.ID, true); busy {
 		return &desk.Problem{Status: http.StatusTooManyRequests, Title: "Un de vos exports est en cours",
@@ -106,7 +123,7 @@ func (d *Desk) export(w http.ResponseWriter, r *http.Request) error {
 	made, err := d.Exports.Make(ctx, x.request)
 	if errors.Is(err, journal.ErrCheckpoint) {
 		form.Fail("since", "Collez un point de contrôle signé par ce journal, entier, ou laissez ce champ vide.")
-		return d.showExport(w, v, x, form, http.StatusUnprocessableEntity)
+		return d.showExport(w, r, x, form, http.StatusUnprocessableEntity)
 	}
 	if err != nil {
 		return notExported(err, x.back)

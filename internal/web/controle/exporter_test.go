@@ -58,6 +58,9 @@ func TestExportPage(t *testing.T) {
 		pagecheck.Read(t, routes, v, "POST", "/controle/exporter?"+path, url.Values{"format": {"preuve"}, "since": {"n’importe quoi\x00"}}, 422)
 		pagecheck.Read(t, routes, v, "POST", "/controle/exporter?"+path, url.Values{"format": {"preuve"}, "since": {strings.Repeat("a", 65<<10)}}, 422)
 	}
+	body := pagecheck.Read(t, routes, v, "GET", "/controle/exporter?structure=ccas&domaine=logement&mandat=mandat-un&acteur="+order.Label(agentID), nil, 200)
+	pagecheck.MustShow(t, body, "CCAS ", "Logement", order.Label(agentID), "référence")
+	pagecheck.MustHide(t, body, agentID)
 	for _, path := range []string{"", "?entree=9", "?entree=-1", "?entree=x%00", "?action=rien", "?mandat=autre", "?mandat=XXXXXXXXXXXX"} {
 		var p *desk.Problem
 		if _, err := pagecheck.Serve(t, routes, v, "GET", "/controle/exporter"+path, nil); !errors.As(err, &p) || p.Status != http.StatusNotFound {

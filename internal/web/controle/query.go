@@ -29,8 +29,9 @@ const maxField = 200
 type query struct {
 	form    page.Form
 	filter  journal.Filter
-	names   []string // the criteria in use, for the trace
-	nothing bool     // a criterion that no entry can meet, such as an unknown number
+	names   []string    // the criteria in use, for the trace
+	nothing bool        // a criterion that no entry can meet: one of unknown
+	unknown []page.Item // what was typed and is unknown in this mission
 }
 
 // read turns the address into a filter. What cannot be read is an error of the
@@ -48,22 +49,26 @@ func (d *Desk) read(r *http.Request, zone *time.Location, places places) (query,
 	if given == "" || q.form.Invalid() {
 		return q, nil
 	}
-	id, err := d.mandatID(r.Context(), given)
+	id, err := d.mandatID(r.Context(), given, places)
 	if errors.Is(err, mandat.ErrNotFound) {
-		q.nothing = true
+		q.nothing, q.unknown = true, append(q.unknown, unknownItem("Mandat", given))
 		return q, nil
 	}
 	q.filter.Mandat = id
 	return q, err
 }
 
-// mandatID reads an identifier, or a number with or without its blanks.
-func (d *Desk) mandatID(ctx context.Context, given string) (string, error) {
+// mandatID reads an identifier, or a number with or without its blanks. A number
+// of a structure outside the mission is as unknown as one that was never given.
+func (d *Desk) mandatID(ctx context.Context, given string, places places) (string, error) {
 	number := strings.ToUpper(strings.ReplaceAll(given, " ", ""))
 	if len(number) != mandat.NumberLength {
 		return given, nil
 	}
 	m, err := d.Numbers.MandatByNumber(ctx, number)
+	if _, inside := places.names[m.OrganisationID]; err == nil && !inside {
+		err = mandat.ErrNotFound
+	}
 	return m.ID, err
 }
 

@@ -92,7 +92,7 @@ func (d *Desk) showNewRecherche(w http.ResponseWriter, r *http.Request, v desk.V
 		p.Periods = append(p.Periods, page.Option{Value: strconv.Itoa(days), Label: periodWords(days), Checked: days == 0})
 	}
 	var err error
-	if p.Criteria, err = d.criteriaItems(r.Context(), v, q.filter); err != nil {
+	if p.Criteria, err = d.criteriaItems(r.Context(), v, q.filter, q.unknown); err != nil {
 		return err
 	}
 	return d.Pages.Render(w, status, "controle/recherche-nouvelle", p)
@@ -182,7 +182,7 @@ func (d *Desk) showRecherche(w http.ResponseWriter, r *http.Request, v desk.Visi
 	if err != nil {
 		return err
 	}
-	if p.Items, err = d.criteriaItems(r.Context(), v, q.filter); err != nil {
+	if p.Items, err = d.criteriaItems(r.Context(), v, q.filter, q.unknown); err != nil {
 		return err
 	}
 	p.Items = append(p.Items, page.Item{Term: "Période", Text: periodWords(x.Days)})

@@ -137,7 +137,7 @@ func (d *Desk) report(w http.ResponseWriter, r *http.Request, v desk.Visit, x re
 	if err != nil {
 		return err
 	}
-	if p.Criteria, err = d.criteriaItems(r.Context(), v, filter); err != nil {
+	if p.Criteria, err = d.criteriaItems(r.Context(), v, filter, nil); err != nil {
 		return err
 	}
 	p.Who = []page.Item{{Term: "Auditeur", Text: who(v, x)}, {Term: "Mission", Text: missionName(v, x.MissionID)},

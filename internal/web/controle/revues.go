@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -140,70 +139,6 @@ func (q *query) next() (draw, keep string) {
 	return revues + "/nouvelle", ""
 }
 
-// criteriaItems says a filter in words. What names an agent names them by the
-// label of this mission.
-func (d *Desk) criteriaItems(ctx context.Context, v desk.Visit, f journal.Filter) ([]page.Item, error) {
-	places, err := d.places(ctx, journal.Scope{})
-	if err != nil {
-		return nil, err
-	}
-	var items []page.Item
-	add := func(term, text string) {
-		if text != "" {
-			items = append(items, page.Item{Term: term, Text: text})
-		}
-	}
-	if !f.From.IsZero() {
-		add("À partir du", page.Date(f.From.In(v.Zone())))
-	}
-	if !f.To.IsZero() {
-		add("Jusqu’au", page.Date(f.To.AddDate(0, 0, -1).In(v.Zone())))
-	}
-	if f.Action != "" {
-		add("Action", f.Action.Label())
-	}
-	if f.Outcome != "" {
-		add("Issue", outcome(f.Outcome).Text)
-	}
-	actor, err := d.actorName(ctx, v, f.Actor)
-	if err != nil {
-		return nil, err
-	}
-	add("Acteur", actor)
-	add("Mandat", short(f.Mandat))
-	add("Usager", short(f.Usager))
-	add("Structure", named(places, f.Structure))
-	add("Domaine", f.Domaine)
-	add("Service", f.Service)
-	return append(items, page.Item{Term: "Périmètre", Text: scopeWords(places, f.Scope)}), nil
-}
-
-// actorName is an agent's label in this mission, or a service's client_id.
-func (d *Desk) actorName(ctx context.Context, v desk.Visit, ref string) (string, error) {
-	agents, err := d.Agents.AidantIDs(ctx)
-	if slices.Contains(agents, ref) {
-		ref = v.Mission.Label(ref)
-	}
-	return ref, err
-}
-
-func named(p places, structure string) string {
-	if name := p.names[structure]; name != "" {
-		return name
-	}
-	return structure
-}
-
-func scopeWords(p places, s journal.Scope) string {
-	switch {
-	case s.Structure != "":
-		return named(p, s.Structure)
-	case s.Departement != "":
-		return "Département " + s.Departement
-	}
-	return "Tout le journal"
-}
-
 type newRevuePage struct {
 	page.Layout
 	Form     page.Form
@@ -232,7 +167,7 @@ func (d *Desk) showNewRevue(w http.ResponseWriter, r *http.Request, v desk.Visit
 	p := &newRevuePage{Layout: v.Layout("Ouvrir une revue", home), Form: form, Asked: q.parameters(), Back: q.link(0), Max: revue.Max}
 	p.Invalid = form.Invalid()
 	var err error
-	if p.Criteria, err = d.criteriaItems(r.Context(), v, q.filter); err != nil {
+	if p.Criteria, err = d.criteriaItems(r.Context(), v, q.filter, q.unknown); err != nil {
 		return err
 	}
 	return d.Pages.Render(w, status, "controle/revue-nouvelle", p)

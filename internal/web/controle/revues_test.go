@@ -17,6 +17,23 @@ import (
 	"relais/internal/web/desk"
 )
 
+// TestUnknownCriteria: what was typed and is nowhere in this mission is shown as
+// such, never left out as if nothing had been asked.
+func TestUnknownCriteria(t *testing.T) {
+	_, routes, v := newDesk(t)
+	for _, c := range []struct{ query, says string }{
+		{"mandat=XXXX+XXXX+XXXX", "« XXXX XXXX XXXX », inconnu dans cette mission"},
+		{"acteur=A-BBBBBBB", "« A-BBBBBBB », inconnu dans cette mission"},
+	} {
+		for _, path := range []string{"/controle", "/controle/revues/nouvelle", "/controle/recherches/nouvelle"} {
+			pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", path+"?"+c.query, nil, http.StatusOK), c.says)
+		}
+	}
+	elsewhere := outside(v) // the number is one of another structure
+	pagecheck.MustShow(t, pagecheck.Read(t, routes, elsewhere, "GET", "/controle/revues/nouvelle?mandat=3467+89BC+DFGH", nil, http.StatusOK),
+		"« 3467 89BC DFGH », inconnu dans cette mission")
+}
+
 // shelf is where the reviews and saved searches of the tests lie.
 type shelf struct {
 	revues   map[string]revue.Revue
