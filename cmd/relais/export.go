@@ -109,15 +109,11 @@ func writeExport(dir string, doc exported) error {
 	}
 	for name, content := range map[string]string{"usager.json": string(text) + "\n", "usager.html": html.String()} {
 		path := filepath.Join(dir, name)
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		err := writeNew(path, strings.NewReader(content))
 		if errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("%s existe déjà : choisissez un dossier vide", path)
 		}
 		if err != nil {
-			return err
-		}
-		_, err = f.WriteString(content)
-		if err := errors.Join(err, f.Close()); err != nil {
 			return err
 		}
 	}

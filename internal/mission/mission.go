@@ -104,6 +104,10 @@ func (m Mission) State(at time.Time) State {
 	return Running
 }
 
+// LastDay is the last moment of the mission, in a zone: its date is the last day,
+// included.
+func (m Mission) LastDay(zone *time.Location) time.Time { return m.To.Add(-time.Second).In(zone) }
+
 // NewID is a fresh identifier.
 func NewID() string { return "mi" + strings.ToLower(rand.Text()[:16]) }
 

@@ -59,7 +59,7 @@ func (d *Desk) missionList(w http.ResponseWriter, r *http.Request) error {
 	p.Missions = page.Table{Caption: "Missions, de la dernière ouverte à la première", Hidden: true, Columns: []string{"Référence", "Auditeur", "Périmètre", "Début", "Dernier jour", "État"}}
 	for _, m := range list {
 		p.Missions.Rows = append(p.Missions.Rows, []page.Cell{{Text: m.Reference, Href: missions + "/" + m.ID}, {Text: names[m.AuditeurID]},
-			{Text: mission.ScopeLabel(m.Scope, places[m.Scope.Structure])}, {Text: page.Date(m.From.In(v.Zone()))}, {Text: lastDay(m, v)},
+			{Text: mission.ScopeLabel(m.Scope, places[m.Scope.Structure])}, {Text: page.Date(m.From.In(v.Zone()))}, {Text: page.Date(m.LastDay(v.Zone()))},
 			missionState(m, d.Now())})
 	}
 	return d.Pages.Render(w, http.StatusOK, "administration/missions", p)
@@ -68,10 +68,6 @@ func (d *Desk) missionList(w http.ResponseWriter, r *http.Request) error {
 func missionState(m mission.Mission, at time.Time) page.Cell {
 	s := m.State(at)
 	return page.Cell{Text: s.Label(), Tag: map[mission.State]string{mission.Upcoming: "info", mission.Running: "success", mission.Over: "neutral"}[s]}
-}
-
-func lastDay(m mission.Mission, v desk.Visit) string {
-	return page.Date(m.To.Add(-time.Second).In(v.Zone()))
 }
 
 // auditeurs names those who hold the role, by identifier.
@@ -96,14 +92,13 @@ func (d *Desk) places(ctx context.Context) (map[string]string, error) {
 
 type missionPage struct {
 	page.Layout
-	Form     page.Form
-	Heading  string
-	Items    []page.Item
-	Purpose  string
-	Notices  page.Table
-	EndForm  string // where it is ended, "" when it is over or not the visitor's to end
-	Motifs   []page.Option
-	OpenedBy string
+	Form    page.Form
+	Heading string
+	Items   []page.Item
+	Purpose string
+	Notices page.Table
+	EndForm string // where it is ended, "" when it is over or not the visitor's to end
+	Motifs  []page.Option
 }
 
 func (d *Desk) missionShow(w http.ResponseWriter, r *http.Request) error {
@@ -133,7 +128,7 @@ func (d *Desk) showMission(w http.ResponseWriter, r *http.Request, form page.For
 	p := &missionPage{Layout: v.Layout("Mission "+m.Reference, home), Form: form, Heading: "Mission " + m.Reference, Purpose: m.Purpose}
 	p.Wide, p.Invalid = true, form.Invalid()
 	p.Items = []page.Item{{Term: "Auditeur", Text: names[m.AuditeurID]}, {Term: "Périmètre", Text: mission.ScopeLabel(m.Scope, place.Name)},
-		{Term: "Début", Text: page.Date(m.From.In(v.Zone()))}, {Term: "Dernier jour", Text: lastDay(m, v)},
+		{Term: "Début", Text: page.Date(m.From.In(v.Zone()))}, {Term: "Dernier jour", Text: page.Date(m.LastDay(v.Zone()))},
 		{Term: "État", Text: m.State(d.Now()).Label()}, {Term: "Ouverte le", Text: page.DateTime(m.OpenedAt.In(v.Zone()))}}
 	if !m.EndedAt.IsZero() {
 		p.Items = append(p.Items, page.Item{Term: "Fin anticipée", Text: page.DateTime(m.EndedAt.In(v.Zone())) + " – " + m.EndReason.Label()})

@@ -201,7 +201,7 @@ func (d *Desk) confirmMission(w http.ResponseWriter, v desk.Visit, c choices, fo
 	}
 	p.Items = []page.Item{{Term: "Auditeur", Text: name}, {Term: "Référence", Text: m.Reference},
 		{Term: "Périmètre", Text: mission.ScopeLabel(m.Scope, place)},
-		{Term: "Premier jour", Text: page.Date(m.From)}, {Term: "Dernier jour", Text: lastDay(m, v)}}
+		{Term: "Premier jour", Text: page.Date(m.From)}, {Term: "Dernier jour", Text: page.Date(m.LastDay(v.Zone()))}}
 	for _, field := range kept {
 		p.Hidden = append(p.Hidden, page.Link{Href: field, Text: strings.ReplaceAll(form.Get(field), "\r\n", "\n")})
 	}

@@ -48,7 +48,7 @@ func (s span) words() string {
 // activity draws what the journal counts. Looking at it is a search.
 func (d *Desk) activity(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
-	places, err := d.places(r.Context(), scopeOf(r))
+	places, err := d.places(r.Context(), v.Scope())
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (d *Desk) activity(w http.ResponseWriter, r *http.Request) error {
 		p.Invalid = true
 		return d.Pages.Render(w, http.StatusUnprocessableEntity, "controle/graphiques", p)
 	}
-	counted, err := d.Watch.Releve(r.Context(), signal.Period{Scope: scopeOf(r), Structure: structure,
+	counted, err := d.Watch.Releve(r.Context(), signal.Period{Scope: v.Scope(), Structure: structure,
 		From: days.from.Format(time.DateOnly), To: days.to.Format(time.DateOnly)})
 	if err != nil {
 		return err

@@ -36,20 +36,16 @@ func (d *Desk) showMissions(w http.ResponseWriter, v desk.Visit, form page.Form,
 	if m := v.Mission; m != nil {
 		p.Purpose = m.Purpose
 		p.Current = []page.Item{{Term: "Référence", Text: m.Reference}, {Term: "Périmètre", Text: v.Within},
-			{Term: "Début", Text: page.Date(m.From.In(v.Zone()))}, {Term: "Dernier jour", Text: lastDay(*m, v)},
+			{Term: "Début", Text: page.Date(m.From.In(v.Zone()))}, {Term: "Dernier jour", Text: page.Date(m.LastDay(v.Zone()))},
 			{Term: "Identités révélées", Text: "au plus " + strconv.Itoa(mission.RevealMax) + " en 24 heures, chacune avec un motif"}}
 	}
 	if len(v.Missions) > 1 {
 		for _, m := range v.Missions {
 			p.Options = append(p.Options, page.Option{Value: m.ID, Label: m.Reference, Checked: v.Mission != nil && v.Mission.ID == m.ID,
-				Hint: m.Purpose + " – jusqu’au " + lastDay(m, v)})
+				Hint: m.Purpose + " – jusqu’au " + page.Date(m.LastDay(v.Zone()))})
 		}
 	}
 	return d.Pages.Render(w, status, "controle/mission", p)
-}
-
-func lastDay(m mission.Mission, v desk.Visit) string {
-	return page.Date(m.To.Add(-time.Second).In(v.Zone()))
 }
 
 // chooseMission keeps the choice in this browser; what a mission opens is checked

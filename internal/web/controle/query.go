@@ -146,20 +146,29 @@ func (q *query) before() {
 
 // link is the same search below an index, 0 for its first page.
 func (q *query) link(before int64) string {
+	var more []string
+	if before > 0 {
+		more = []string{"avant", strconv.FormatInt(before, 10)}
+	}
+	return q.address(home, []string{"acteur", "action", "mandat", "issue", "structure", "usager", "domaine", "service"}, more...)
+}
+
+// address is a page with the period and the criteria that were asked for, and
+// more, as pairs.
+func (q *query) address(path string, fields []string, more ...string) string {
 	values := url.Values{}
-	for _, field := range []string{"du-jour", "du-mois", "du-annee", "au-jour", "au-mois", "au-annee", "acteur", "action", "mandat", "issue",
-		"structure", "usager", "domaine", "service"} {
+	for _, field := range append([]string{"du-jour", "du-mois", "du-annee", "au-jour", "au-mois", "au-annee"}, fields...) {
 		if value := q.form.Get(field); value != "" {
 			values.Set(field, value)
 		}
 	}
-	if before > 0 {
-		values.Set("avant", strconv.FormatInt(before, 10))
+	for i := 0; i+1 < len(more); i += 2 {
+		values.Set(more[i], more[i+1])
 	}
 	if len(values) == 0 {
-		return home
+		return path
 	}
-	return home + "?" + values.Encode()
+	return path + "?" + values.Encode()
 }
 
 // around lists what an entry can be found by beside itself, each leading to the

@@ -59,13 +59,13 @@ type signalsPage struct {
 // signals lists signals, newest first. Looking at them is a search.
 func (d *Desk) signals(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
-	places, err := d.places(r.Context(), scopeOf(r))
+	places, err := d.places(r.Context(), v.Scope())
 	if err != nil {
 		return err
 	}
 	q := query{form: page.Form{Values: firstValues(r.URL.Query())}}
 	f := q.signals(places, v.Zone())
-	f.Scope = scopeOf(r)
+	f.Scope = v.Scope()
 	p := &signalsPage{Layout: v.Layout("Signaux", home), Form: q.form, Rules: signal.Rules(), Choices: ruleOptions(),
 		States: []page.Option{{Label: "Tous"}, {Value: "non", Label: "Non vus"}}, Structures: places.options(), Filtered: len(q.names) > 0}
 	p.Wide = true
@@ -132,21 +132,9 @@ func (q *query) structure(places places) string {
 	return id
 }
 
-// at is the address of another page with the same criteria, and one more.
+// at is another page of the signals, with the same criteria and one more.
 func (q *query) at(path string, more ...string) string {
-	values := url.Values{}
-	for _, field := range []string{"du-jour", "du-mois", "du-annee", "au-jour", "au-mois", "au-annee", "regle", "structure", "vus"} {
-		if value := q.form.Get(field); value != "" {
-			values.Set(field, value)
-		}
-	}
-	for i := 0; i+1 < len(more); i += 2 {
-		values.Set(more[i], more[i+1])
-	}
-	if len(values) == 0 {
-		return path
-	}
-	return path + "?" + values.Encode()
+	return q.address(path, []string{"regle", "structure", "vus"}, more...)
 }
 
 // firstValues keeps one value a field.
@@ -169,7 +157,7 @@ func signalTable(found []signal.Found, places places, v desk.Visit) page.Table {
 		}
 		agent := actorCell(v, journal.Actor{Type: journal.ActorAidant, Ref: f.Aidant})
 		t.Rows = append(t.Rows, []page.Cell{{Text: moment(f.At, v.Zone()), Href: signalPath(f), Number: true}, {Text: rule.Title, Href: "#regle-" + string(f.Rule)},
-			agent, mandatCell(f.Mandat), {Text: orNone(places.names[f.Structure])}, {Text: "Entrée " + index, Href: entries + index}, state})
+			agent, mandatCell(f.Mandat), {Text: orNone(places.names[f.Structure])}, {Text: index, Href: entries + index, Number: true}, state})
 	}
 	return t
 }
@@ -207,6 +195,3 @@ func (p places) options() []page.Option {
 	}
 	return options
 }
-
-// scopeOf is what the auditeur's mission lets these pages show.
-func scopeOf(r *http.Request) journal.Scope { return desk.Of(r).Scope() }

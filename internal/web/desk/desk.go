@@ -127,7 +127,7 @@ func (v Visit) missionLine() *page.MissionLine {
 		purpose = append(purpose[:purposeShown-1], '…')
 	}
 	return &page.MissionLine{Purpose: string(purpose), Scope: v.Within, Href: "/controle/mission",
-		Until: page.Date(v.Mission.To.Add(-time.Second).In(v.Zone()))}
+		Until: page.Date(v.Mission.LastDay(v.Zone()))}
 }
 
 // section is one entry of the menu.
