@@ -68,7 +68,7 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
-// mandatNumber groups a number as people read it.
+// spacedNumber groups a number as people read it.
 func spacedNumber(s string) string { return s[:4] + " " + s[4:8] + " " + s[8:] }
 
 // TestOverlapMeanwhile: a colleague signs another mandat of the same usager and

@@ -141,7 +141,7 @@ func TestServe(t *testing.T) {
 	if out := <-ended; !strings.HasPrefix(out, "0 ") || strings.Contains(out, s.values["PROCONNECT_CLIENT_SECRET"]) || strings.Contains(out, "guichet") {
 		t.Errorf("serve ended with %s", out)
 	}
-	if code, out := s.verb(t.Context(), "journal", "verify"); code != 0 || !strings.Contains(out, "2 entrées") {
+	if code, out := s.verb(t.Context(), "journal", "verify"); code != 0 || !strings.Contains(out, " 2 entrées") {
 		t.Errorf("the keys of the start, and the failed login of the last request: %d %s", code, out)
 	}
 }
