@@ -24,9 +24,20 @@ func (q *queries) period() {
 // span is a stretch of time that the clock went through twice.
 type span struct{ from, to time.Time }
 
+// within is the one of these stretches that holds a moment, if any does.
+func within(twice []span, at time.Time) (span, bool) {
+	for _, s := range twice {
+		if !at.Before(s.from) && !at.After(s.to) {
+			return s, true
+		}
+	}
+	return span{}, false
+}
+
 // period turns dates into bounds on the index. The order of dates is that of the
 // tree but for small differences and where an entry says that the clock stepped
-// back: there the bounds are drawn wider, and each entry's own date decides.
+// back: there the bounds are drawn at the ends of what it went through twice, and
+// each entry's own date decides.
 func (x *search) period() error {
 	if x.f.From.IsZero() && x.f.To.IsZero() {
 		return nil
@@ -36,38 +47,55 @@ func (x *search) period() error {
 		return err
 	}
 	if !x.f.From.IsZero() {
-		first, err := x.s.bound(x.ctx, x.s.q.momentFrom, x.f.From)
-		if err != nil || first.IsZero() {
-			x.high = -1 // nothing since then
-			return err
-		}
-		end := first.Add(clockSlack)
-		for _, s := range twice {
-			if !first.Before(s.from) && !first.After(s.to) && s.to.After(end) {
-				end = s.to
-			}
-		}
-		if x.low, err = x.nearest(x.s.q.indexFrom, first, end); err != nil {
+		if err := x.since(twice); err != nil || x.high < 0 {
 			return err
 		}
 	}
 	if x.f.To.IsZero() {
 		return nil
 	}
+	return x.until(twice)
+}
+
+// since bounds the index from below: no entry from the period's start on stands
+// lower.
+func (x *search) since(twice []span) error {
+	first, err := x.s.bound(x.ctx, x.s.q.momentFrom, x.f.From)
+	if err != nil || first.IsZero() {
+		x.high = -1 // nothing since then
+		return err
+	}
+	for {
+		s, inside := within(twice, first)
+		if !inside {
+			x.low, err = x.nearest(x.s.q.indexFrom, first, first.Add(clockSlack))
+			return err
+		}
+		if first, err = x.s.bound(x.ctx, x.s.q.momentUntil, s.from); err != nil || first.IsZero() {
+			return err // the journal begins with it
+		}
+	}
+}
+
+// until bounds the index from above: no entry before the period's end stands
+// higher.
+func (x *search) until(twice []span) error {
 	last, err := x.s.bound(x.ctx, x.s.q.momentUntil, x.f.To)
 	if err != nil || last.IsZero() {
 		x.high = -1
 		return err
 	}
-	start := last.Add(-clockSlack)
-	for _, s := range twice {
-		if !last.Before(s.from) && !last.After(s.to) && s.from.Before(start) {
-			start = s.from
+	for {
+		s, inside := within(twice, last)
+		if !inside {
+			high, err := x.nearest(x.s.q.indexUntil, last.Add(-clockSlack), last)
+			x.high = min(x.high, high)
+			return err
+		}
+		if last, err = x.s.bound(x.ctx, x.s.q.momentFrom, s.to.Add(time.Microsecond)); err != nil || last.IsZero() {
+			return err // the journal ends with it
 		}
 	}
-	high, err := x.nearest(x.s.q.indexUntil, start, last)
-	x.high = min(x.high, high)
-	return err
 }
 
 // nearest is the outermost index among the entries of a short stretch of time.
