@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -25,11 +26,14 @@ type ProviderKey struct {
 	RetiresAt time.Time // zero while no newer key follows
 }
 
-// LogValue prints the public name only.
+// String prints the public name only, as the next two do.
 func (k ProviderKey) String() string { return k.KID }
 
-// GoString too.
+// GoString is for %#v.
 func (k ProviderKey) GoString() string { return k.KID }
+
+// LogValue is for slog, whose JSON would show every field.
+func (k ProviderKey) LogValue() slog.Value { return slog.StringValue(k.KID) }
 
 type providerKeyRow struct {
 	KID       string  `db:"kid"`

@@ -35,9 +35,9 @@ func (q *queries) conserve() {
 	q.pruneCount = "SELECT count(*) " + old
 	q.prune = "UPDATE journal SET pruned_by = ?, entry_id = '', actor_ref = '', object_id = '', body = ? WHERE id IN (SELECT id " + old + " AND idx <= ?)"
 	q.prunedCount = "SELECT count(*) FROM journal WHERE pruned_by IS NOT NULL"
-	q.usagersDue = `SELECT u.id FROM usager u JOIN mandat m ON m.usager_id = u.id WHERE u.erased_at IS NULL GROUP BY u.id
+	q.usagersDue = `SELECT u.id FROM usager u JOIN mandat m ON m.usager_id = u.id WHERE u.erased_at IS NULL AND u.id > ? GROUP BY u.id
 		HAVING max(coalesce(m.ended_at, m.ends_at)) <= ? AND max(CASE WHEN m.disputed_at IS NULL THEN 0 ELSE 1 END) = 0
-		ORDER BY u.id LIMIT 200`
+		ORDER BY u.id LIMIT ?`
 	q.phases = `SELECT coalesce(sum(CASE WHEN coalesce(m.ended_at, m.ends_at) <= ? AND u.erased_at IS NULL THEN 1 ELSE 0 END), 0) AS archived,
 		coalesce(sum(CASE WHEN m.disputed_at IS NULL THEN 0 ELSE 1 END), 0) AS disputed,
 		coalesce(sum(CASE WHEN m.dispute_review < ? THEN 1 ELSE 0 END), 0) AS review
@@ -57,11 +57,22 @@ func (q *queries) conserve() {
 // What was deleted is then taken off the disk as far as the engine can; an error
 // of that last step says so, with the data erased already.
 func (s *Store) EraseUsager(ctx context.Context, id string, motif usager.Motif, by journal.Actor, dry bool) (usager.File, usager.Traces, error) {
-	var (
-		out  usager.File
-		gone usager.Traces
-	)
-	err := s.write(ctx, func(t *tx) error {
+	out, gone, err := s.eraseUsager(ctx, id, motif, by, dry)
+	if err != nil || dry {
+		return out, gone, err
+	}
+	if out.Usager.ErasedEntry, err = s.numbered(ctx, out.Usager.ErasedEntry); err != nil {
+		return out, gone, fmt.Errorf("les données sont effacées : %w", err)
+	}
+	if err := s.engine.scrub(ctx, s); err != nil {
+		return out, gone, fmt.Errorf("les données sont effacées, mais le disque n’a pas pu être nettoyé : %w", err)
+	}
+	return out, gone, nil
+}
+
+// eraseUsager is the erasure without what follows it.
+func (s *Store) eraseUsager(ctx context.Context, id string, motif usager.Motif, by journal.Actor, dry bool) (out usager.File, gone usager.Traces, err error) {
+	err = s.write(ctx, func(t *tx) error {
 		f, open, err := t.erasable(id, &gone)
 		if err != nil {
 			return err
@@ -83,16 +94,7 @@ func (s *Store) EraseUsager(ctx context.Context, id string, motif usager.Motif, 
 		}
 		return t.erase(id, entry)
 	})
-	if err != nil || dry {
-		return out, gone, err
-	}
-	if out.Usager.ErasedEntry, err = s.numbered(ctx, out.Usager.ErasedEntry); err != nil {
-		return out, gone, fmt.Errorf("les données sont effacées : %w", err)
-	}
-	if err := s.engine.scrub(ctx, s); err != nil {
-		return out, gone, fmt.Errorf("les données sont effacées, mais le disque n’a pas pu être nettoyé : %w", err)
-	}
-	return out, gone, nil
+	return out, gone, err
 }
 
 // erasable loads an usager's mandats in every structure, their open uses, and

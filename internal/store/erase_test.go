@@ -225,6 +225,25 @@ func TestEraseRefuses(t *testing.T) {
 	})
 }
 
+// TestRetainsEveryUsager: however many are due, all of them are seen.
+func TestRetainsEveryUsager(t *testing.T) {
+	onBoth(t, func(h *house) {
+		for n := range 5 {
+			h.signed("ccas", who{fmt.Sprint("sub-due-", n), pivot(fmt.Sprint("DUE", string(rune('A'+n))), "Ana", "1950-01-01")}, "social")
+		}
+		h.pass(8 * 366 * 24 * time.Hour)
+		h.ok(h.Sweep(h.ctx))
+		for _, batch := range []int{1, 2, 5, 6} {
+			n, err := h.CountDue(h.ctx, h.time(), batch)
+			h.ok(err)
+			same(t, fmt.Sprint("due by ", batch), n, 5)
+		}
+		report, err := h.Retain(h.ctx, 12, false)
+		h.ok(err)
+		same(t, "erased", report.Usagers, 5)
+	})
+}
+
 func TestArchiveOpensWithAReason(t *testing.T) {
 	onBoth(t, func(h *house) {
 		m := h.signed("ccas", martin, "social")

@@ -18,10 +18,10 @@ func (q *queries) fournisseur() {
 }
 
 // UseOnce remembers a proof until a moment, for all instances. false means that
-// it was seen before.
+// it was seen before. Beside others, as what follows: one statement decides.
 func (s *Store) UseOnce(ctx context.Context, key string, until time.Time) (bool, error) {
 	var n int64
-	err := s.write(ctx, func(t *tx) (err error) {
+	err := s.beside(ctx, streams(), func(t *tx) (err error) {
 		n, err = t.exec(s.q.proofInsert, delegation.Hash(key), instant(until))
 		return err
 	})
@@ -30,7 +30,7 @@ func (s *Store) UseOnce(ctx context.Context, key string, until time.Time) (bool,
 
 // Push keeps a pushed authorization request, sealed, under the hash of its name.
 func (s *Store) Push(ctx context.Context, name, clientID, sealed string, until time.Time) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.beside(ctx, streams(), func(t *tx) error {
 		_, err := t.exec(s.q.pushedInsert, delegation.Hash(name), clientID, sealed, instant(until))
 		return err
 	})
@@ -40,7 +40,7 @@ func (s *Store) Push(ctx context.Context, name, clientID, sealed string, until t
 // there is none, or no more.
 func (s *Store) TakePushed(ctx context.Context, name, clientID string) (string, error) {
 	var sealed string
-	err := s.write(ctx, func(t *tx) error {
+	err := s.beside(ctx, streams(), func(t *tx) error {
 		err := t.get(&sealed, s.q.pushedTake, delegation.Hash(name), clientID, instant(t.now))
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil

@@ -16,8 +16,7 @@ import (
 // destroyed elsewhere may still open references here.
 const maskLife = 10 * time.Minute
 
-// masks keeps the masks that were read from committed rows; nil for a key that
-// is not there.
+// masks keeps the masks that were read from committed rows.
 type masks struct {
 	mu    sync.Mutex
 	known map[journal.AgentKey]knownMask

@@ -51,12 +51,11 @@ func (s *Store) Retain(ctx context.Context, accessMonths int, dry bool) (Conserv
 	if err != nil {
 		return report, err
 	}
-	due, err := many[string](ctx, s, s.q.usagersDue, instant(now.AddDate(-mandat.CurrentYears-mandat.ArchiveYears, 0, 0)))
-	if err != nil {
-		return report, err
-	}
+	past := instant(now.AddDate(-mandat.CurrentYears-mandat.ArchiveYears, 0, 0))
 	if dry {
-		report.Usagers = int64(len(due))
+		if report.Usagers, err = s.eachDue(ctx, past, dueBatch, func(string) (bool, error) { return true, nil }); err != nil {
+			return report, err
+		}
 		if report.Access, err = one[int64](ctx, s, s.q.pruneCount, limit); err != nil {
 			return report, err
 		}
@@ -69,13 +68,13 @@ func (s *Store) Retain(ctx context.Context, accessMonths int, dry bool) (Conserv
 	if report.Access, err = s.pruneAll(ctx, limit); err != nil {
 		return report, err
 	}
-	if report.Usagers, err = s.eraseDue(ctx, due); err != nil {
+	if report.Usagers, err = s.eachDue(ctx, past, dueBatch, func(id string) (bool, error) { return s.eraseDue(ctx, id) }); err != nil {
 		return report, err
 	}
 	if report.Agents, err = s.forgetAgents(ctx, accessMonths, false); err != nil {
 		return report, err
 	}
-	if report.Access+report.Agents == 0 {
+	if report.Access+report.Usagers+report.Agents == 0 {
 		return report, nil
 	}
 	return report, s.engine.scrub(ctx, s)
@@ -91,18 +90,46 @@ func (s *Store) pruneAll(ctx context.Context, limit instant) (pruned int64, err 
 	}
 }
 
-func (s *Store) eraseDue(ctx context.Context, due []string) (erased int64, err error) {
-	for _, id := range due {
-		_, _, err := s.EraseUsager(ctx, id, usager.Duree, journal.Systeme(), false)
-		if errors.Is(err, usager.ErrErased) || errors.Is(err, usager.ErrFrozen) || errors.Is(err, usager.ErrRunning) {
-			continue // another instance, or a change since the list was made
-		}
+// dueBatch is how many usagers are listed at once.
+const dueBatch = 200
+
+// eachDue goes through the usagers whose last evidence ended by past, and counts
+// those for whom do did something.
+func (s *Store) eachDue(ctx context.Context, past instant, batch int, do func(id string) (bool, error)) (count int64, err error) {
+	for after := ""; ; {
+		due, err := many[string](ctx, s, s.q.usagersDue, after, past, batch)
 		if err != nil {
-			return erased, fmt.Errorf("effacement: %w", err)
+			return count, err
 		}
-		erased++
+		for _, id := range due {
+			done, err := do(id)
+			if err != nil {
+				return count, err
+			}
+			if done {
+				count++
+			}
+		}
+		if len(due) < batch {
+			return count, nil
+		}
+		after = due[len(due)-1]
 	}
-	return erased, nil
+}
+
+// eraseDue erases one usager, unless another instance did or something changed
+// since the list was made. The disk is cleaned once, after the last of them.
+func (s *Store) eraseDue(ctx context.Context, id string) (bool, error) {
+	_, _, err := s.eraseUsager(ctx, id, usager.Duree, journal.Systeme(), false)
+	for _, changed := range []error{usager.ErrErased, usager.ErrFrozen, usager.ErrRunning, usager.ErrKept} {
+		if errors.Is(err, changed) {
+			return false, nil
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("effacement: %w", err)
+	}
+	return true, nil
 }
 
 func (s *Store) phases(ctx context.Context) (Conservation, error) {

@@ -180,6 +180,14 @@ func TestRedraw(t *testing.T) {
 	onBoth(t, func(h *house) {
 		h.admitAuditeur("a-thomas")
 		h.signed("ccas", martin, "social")
+		row, err := h.Entry(h.ctx, h.size()-1)
+		h.ok(err)
+		r, err := h.openRevue(journal.Filter{Actor: row.Copies.Actor.Ref}, 3) // as an export shows her
+		h.ok(err)
+		for _, index := range r.Indexes() {
+			same(t, "the actor drawn", h.at(index).Actor.Ref, "a-jeanne")
+		}
+		same(t, "the same again", len(r.Indexes()), 3)
 		for range 11 {
 			var many []journal.Fact
 			for range 400 {

@@ -237,7 +237,7 @@ func (s *Store) beside(ctx context.Context, h hold, run func(*tx) error) error {
 		return run(t)
 	})
 	var r *refusal
-	if err == nil || errors.As(err, &r) {
+	if seen != nil && seen.caught && (err == nil || errors.As(err, &r)) { // it wrote an entry
 		s.clock.wrote(seen.now)
 	}
 	if errors.As(err, &r) {

@@ -47,6 +47,9 @@ func (s *Store) Redraw(ctx context.Context, r revue.Revue) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.Actor, err = s.Agent(ctx, f.Actor); err != nil { // an export shows hidden references, and they are criteria too
+		return nil, err
+	}
 	sample, enough, err := s.drawAmongCandidates(ctx, r, f, candidatesMax)
 	if err != nil || enough {
 		return sample, err

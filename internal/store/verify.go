@@ -40,7 +40,10 @@ func (s *Store) VerifyJournal(ctx context.Context) (journal.Head, error) {
 		if !errors.Is(err, errPruning) || try == verifyTries {
 			return head, err
 		}
-		time.Sleep(time.Second)
+		pause(ctx, time.Second)
+		if err := ctx.Err(); err != nil {
+			return head, err
+		}
 	}
 }
 
