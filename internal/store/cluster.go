@@ -99,10 +99,18 @@ func (q *sequencer) rebase(ctx context.Context) error {
 		return err
 	}
 	q.s.log.Info("journal repris dans une autre instance de PostgreSQL", "numérotées", numbered)
-	q.mu.Lock()
-	q.mark, q.cursor = place{}, place{}
-	q.mu.Unlock()
+	q.rebased()
 	return nil
+}
+
+// rebased lets go who waits for a number of the other cluster's: it was given.
+func (q *sequencer) rebased() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.mark, q.cursor = place{}, place{}
+	q.era++
+	close(q.moved)
+	q.moved = make(chan struct{})
 }
 
 // alarm tells the log, not too often, that numbers do not come.

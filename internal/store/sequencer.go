@@ -63,7 +63,8 @@ type sequencer struct {
 	mu     sync.Mutex
 	mark   place         // the furthest entry committed by this process
 	cursor place         // everything up to it is numbered, as far as known
-	moved  chan struct{} // closed when the cursor moves
+	era    int           // how often places of another cluster were given up
+	moved  chan struct{} // closed when the cursor moves, or the era changes
 	fresh  atomic.Bool   // the connection is new: which cluster it leads to is to be checked
 	alarm  alarm
 }
@@ -278,13 +279,13 @@ func (q *sequencer) reached(at place) {
 // call.
 func (q *sequencer) settled(ctx context.Context, limit time.Duration) error {
 	q.mu.Lock()
-	mark := q.mark
+	mark, era := q.mark, q.era
 	q.mu.Unlock()
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	for {
 		q.mu.Lock()
-		there, moved := !mark.after(q.cursor), q.moved
+		there, moved := q.era != era || !mark.after(q.cursor), q.moved
 		q.mu.Unlock()
 		if there {
 			return nil

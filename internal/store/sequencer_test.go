@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -261,6 +262,27 @@ func TestElsewhere(t *testing.T) {
 	if wrong := order(t, r); wrong != 0 {
 		t.Errorf("%d leaves out of the order of rows", wrong)
 	}
+}
+
+// TestRebaseLetsGo: who waits for a number while another cluster is being taken
+// over has it when that is done, whatever transaction numbers are there.
+func TestRebaseLetsGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &sequencer{moved: make(chan struct{}), mark: place{xid: 3800, id: 9}}
+		waited := make(chan error, 1)
+		go func() { waited <- q.settled(t.Context(), numberWait) }()
+		synctest.Wait() // it waits for 3800
+		q.rebased()
+		synctest.Wait()
+		select {
+		case err := <-waited:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("it still waits")
+		}
+	})
 }
 
 // order counts leaves that stand after one of a later row; rows were written by one
