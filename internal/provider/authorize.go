@@ -45,7 +45,7 @@ func (p *Provider) judge(w http.ResponseWriter, r *http.Request, c *registered, 
 		p.badRequest(w, r, "L’adresse de retour du service n’est pas celle qui est enregistrée.")
 		return
 	}
-	rules := checks()
+	rules := p.checks()
 	if c.strict() && !pushed {
 		rules = []check{func(*registered, url.Values) *oauthError { return invalid("the request must be pushed") }}
 	}
@@ -81,12 +81,11 @@ func (p *Provider) begin(w http.ResponseWriter, r *http.Request, c *registered, 
 		return
 	}
 	pend := pending{StartedAt: p.opts.Now().Unix(), Session: u.session, client: c}
-	sub, known := p.wanted(c, v)
-	pend.Sub = sub
+	pend.Sub, _ = p.wanted(c, v) // the gate refused what cannot be told
 	if !c.franceConnect() {
 		pend.JKT = v.Get("dpop_jkt")
 	}
-	if known && p.opts.Reuse != nil && silent(c, v) {
+	if p.opts.Reuse != nil && silent(c, v) {
 		if target := p.again(r, pend, v); target != "" {
 			http.Redirect(w, r, target, http.StatusSeeOther)
 			return

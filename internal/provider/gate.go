@@ -73,9 +73,9 @@ type check func(*registered, url.Values) *oauthError
 
 // checks are in the order in which a client is told, after the client and its
 // redirect_uri are known to be right.
-func checks() []check {
+func (p *Provider) checks() []check {
 	return []check{
-		checkShape, checkUnsupported, checkResponse, checkScope, checkNonce, checkPKCE, checkPrompt, checkClaims,
+		checkShape, checkUnsupported, checkResponse, checkScope, checkNonce, checkPKCE, checkPrompt, checkClaims, p.checkWanted,
 	}
 }
 

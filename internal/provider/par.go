@@ -63,7 +63,7 @@ func (p *Provider) checkPushed(c *registered, form url.Values) *oauthError {
 	case !slices.Contains(c.RedirectURIs, form.Get("redirect_uri")):
 		return invalid("redirect_uri is not registered")
 	}
-	for _, rule := range checks() {
+	for _, rule := range p.checks() {
 		if fail := rule(c, without(form, clientParams...)); fail != nil {
 			return fail
 		}

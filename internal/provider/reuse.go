@@ -47,26 +47,43 @@ type Reuse interface {
 }
 
 // wanted reads for whom the client asks: the sub of an id_token_hint of ours, or
-// the value of the sub claim. ok is false when it names somebody we cannot know.
-func (p *Provider) wanted(c *registered, v url.Values) (sub string, ok bool) {
+// the value of the sub claim, "" for anybody. Nobody may be answered for in place
+// of another (OIDC Core §3.1.2.2), so what names several persons, or somebody of
+// whom nothing can be known, is refused and never read as anybody.
+func (p *Provider) wanted(c *registered, v url.Values) (sub string, fail *oauthError) {
 	if c.franceConnect() {
-		return "", true
+		return "", nil
 	}
+	claims, err := parseClaims(v.Get("claims"))
+	if err != nil {
+		return "", invalid("claims is not a JSON object of the known shape")
+	}
+	asked := claims.IDToken["sub"].wanted()
 	if text := v.Get("id_token_hint"); text != "" {
 		of, h, err := p.readHint(text)
 		if err != nil || of != c {
-			return "", false
+			return "", invalid("the id_token_hint is none of this client, or its key is gone")
 		}
-		sub = h.Subject
+		asked = append(asked, h.Subject)
 	}
-	claims, err := parseClaims(v.Get("claims"))
-	if asked := claims.IDToken["sub"].wanted(); err == nil && len(asked) > 0 {
-		if sub != "" && !slices.Contains(asked, sub) || len(asked) > 1 {
-			return "", false
-		}
-		sub = asked[0]
+	asked = slices.Compact(asked)
+	switch {
+	case len(asked) == 0:
+		return "", nil
+	case len(asked) > 1 || asked[0] == "":
+		return "", refuse("login_required", "the request must name one person")
 	}
-	return sub, true
+	return asked[0], nil
+}
+
+// checkWanted is the gate's part of wanted. Under prompt=none the client learns
+// what it asked: that this person is not logged in.
+func (p *Provider) checkWanted(c *registered, v url.Values) *oauthError {
+	_, fail := p.wanted(c, v)
+	if fail != nil && strings.TrimSpace(v.Get("prompt")) == "none" {
+		return refuse("login_required", fail.description)
+	}
+	return fail
 }
 
 // silent tells whether the request may be answered without a page at all: a

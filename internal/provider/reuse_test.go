@@ -135,6 +135,64 @@ func TestReuseForSomebodyElse(t *testing.T) {
 	}
 }
 
+// TestNobodyElseIsChosen: a request that names several persons, or one of whom
+// nothing can be known, ends at the client before the aidant is asked; a hub's
+// hint means nothing.
+func TestNobodyElseIsChosen(t *testing.T) {
+	h := newHouse(t)
+	r := h.rp("suite")
+	first := r.login(r.request())
+	h.choice.Usager.ID = "u2"
+	second := r.login(r.request("prompt", "login"))
+	a, _ := first.claims["sub"].(string)
+	b, _ := second.claims["sub"].(string)
+	sub := func(text string) []string {
+		return []string{"claims", `{"id_token":{"sub":` + strings.NewReplacer("A", `"`+a+`"`, "B", `"`+b+`"`).Replace(text) + `}}`}
+	}
+	hint := func(text string, more ...string) []string { return append(more, "id_token_hint", text) }
+	foreign, _ := h.loggedIn(clients()[0])
+	for name, c := range map[string]struct {
+		change []string
+		want   string // without prompt or with login; none answers login_required
+	}{
+		"value and values":         {sub(`{"value":A,"values":[B]}`), "login_required"},
+		"value among values":       {sub(`{"value":A,"values":[A,B]}`), "login_required"},
+		"several":                  {sub(`{"values":[A,B]}`), "login_required"},
+		"an empty value":           {sub(`{"value":""}`), "login_required"},
+		"an empty one of values":   {sub(`{"values":[""]}`), "login_required"},
+		"hint and another sub":     {hint(first.IDToken, sub(`{"value":B}`)...), "login_required"},
+		"hint and several":         {hint(first.IDToken, sub(`{"values":[A,B]}`)...), "login_required"},
+		"a hint that is cut":       {hint(first.IDToken[:len(first.IDToken)-5]), "invalid_request"},
+		"a hint that is text":      {hint("x"), "invalid_request"},
+		"another client's":         {hint(foreign), "invalid_request"},
+		"a cut hint and a sub":     {hint(first.IDToken[:len(first.IDToken)-5], sub(`{"value":A}`)...), "invalid_request"},
+		"a cut hint, several subs": {hint("x", sub(`{"values":[A,B]}`)...), "invalid_request"},
+	} {
+		for prompt, want := range map[string]string{"": c.want, "login": c.want, "none": "login_required"} {
+			if back, id := r.send(r.request(append(c.change, "prompt", prompt)...)); id != "" || back.Get("error") != want || back.Get("state") == "" || back.Get("iss") != h.url {
+				t.Errorf("%s, prompt %q = %v %s", name, prompt, back, id)
+			}
+		}
+		resp := r.b.post("/par", r.request(c.change...), basic("suite", url.QueryEscape(secret)))
+		if resp.status != 400 || !strings.Contains(resp.body, `"`+c.want+`"`) {
+			t.Errorf("%s, pushed = %+v", name, resp)
+		}
+	}
+	for name, change := range map[string][]string{
+		"one sub twice":  sub(`{"value":A,"values":[A]}`),
+		"a hint and it":  hint(first.IDToken, sub(`{"value":A}`)...),
+		"no value":       sub(`{"essential":true}`),
+		"no sub at all":  sub(`null`),
+		"an empty hint":  {"id_token_hint", ""},
+		"an empty claim": sub(`{"values":[]}`),
+	} {
+		if _, id := r.send(r.request(append(change, "prompt", "login")...)); id == "" {
+			t.Errorf("%s: nobody was asked", name)
+		}
+	}
+	h.browser().begin(hubRequest("id_token_hint", "x", "claims", sub(`{"values":[A,B]}`)[1]))
+}
+
 // TestReuseOff: without a desk to ask, every request is a new choice.
 func TestReuseOff(t *testing.T) {
 	h := newHouse(t, func(o *provider.Options) { o.Reuse = nil })
