@@ -28,7 +28,7 @@ func (p *Provider) par(w http.ResponseWriter, r *http.Request) {
 	if fail == nil {
 		fail = p.checkPushed(c, form)
 	}
-	if fail == nil && len(r.Header.Values("DPoP")) > 0 {
+	if fail == nil && len(r.Header.Values("DPoP")) > 0 && !c.franceConnect() {
 		fail = p.bindPushed(r, form)
 	}
 	if fail != nil {

@@ -34,9 +34,12 @@ func (c *Client) strictClient() string {
 	return ""
 }
 
-// claimedClient is the client that an assertion names, unverified: good for
-// refusing more, never for accepting.
-func (p *Provider) claimedClient(form url.Values) (*registered, *jose.JSONWebSignature) {
+// claimedClient is the client that the header, as bodyForm left it, or an assertion
+// or the form names, unverified: good for refusing more, never for accepting.
+func (p *Provider) claimedClient(form url.Values, header http.Header) (*registered, *jose.JSONWebSignature) {
+	if id, _, ok := (&http.Request{Header: header}).BasicAuth(); ok {
+		return p.clients[id], nil // bodyForm lets no assertion come with it
+	}
 	text := form.Get("client_assertion")
 	if text == "" {
 		return p.clients[form.Get("client_id")], nil
@@ -57,8 +60,8 @@ func (p *Provider) claimedClient(form url.Values) (*registered, *jose.JSONWebSig
 // strictAssertion refuses what the library takes and a strict client may not
 // send: another algorithm, an audience that is not the issuer alone, a date to
 // come.
-func (p *Provider) strictAssertion(form url.Values) *oauthError {
-	c, jws := p.claimedClient(form)
+func (p *Provider) strictAssertion(form url.Values, header http.Header) *oauthError {
+	c, jws := p.claimedClient(form, header)
 	if c == nil || !c.strict() || jws == nil {
 		return nil
 	}
@@ -90,7 +93,7 @@ var clientParams = []string{"client_id", "client_secret", "client_assertion", "c
 // library's /revoke does nothing but that for a token that nobody has; the
 // address it sees is the endpoint's, which an assertion may have as audience.
 func (p *Provider) authenticate(r *http.Request, endpoint string, form url.Values, header http.Header) (*registered, *oauthError) {
-	if fail := p.strictAssertion(form); fail != nil {
+	if fail := p.strictAssertion(form, header); fail != nil {
 		p.deny(r.Context(), &unit{})
 		return nil, fail
 	}

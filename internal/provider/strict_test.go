@@ -34,7 +34,9 @@ func newStrict(t *testing.T) *strictRP {
 		c := strict("fort")
 		c.Profile, c.UserinfoAlg, c.JWKS = provider.ProfileStrict, "ES256", publicSet(t, s.key)
 		c.RedirectURIs, c.PostLogoutRedirectURIs = []string{"https://service.example/cb?x=1"}, nil
-		o.Clients = append(o.Clients, c)
+		hub := o.Clients[0]
+		hub.ID, hub.AuthMethod = "hub-basic", "client_secret_basic"
+		o.Clients = append(o.Clients, c, hub)
 	})
 	s.b = s.house.browser()
 	return s
@@ -309,7 +311,7 @@ func TestPushedByAll(t *testing.T) {
 }
 
 // TestBoundByChoice: a standard client that proves a key gets a bound token, and a
-// hub's header means nothing.
+// hub's header means nothing, however the hub authenticates.
 func TestBoundByChoice(t *testing.T) {
 	s := newStrict(t)
 	r := rp{s.house, s.b, "suite-post"}
@@ -329,6 +331,21 @@ func TestBoundByChoice(t *testing.T) {
 	code, _ := s.house.browser().code(hubRequest())
 	if tk, _ := s.token(hubForm(code), s.proof("POST", "/token", "")); tk.Type != "Bearer" || s.userinfo(tk.Access).status != 200 {
 		t.Errorf("a hub's token = %+v", tk)
+	}
+	asHub := basic("hub-basic", url.QueryEscape(secret))
+	stray := func(r *http.Request) { r.Header.Set("DPoP", "e30.e30.e30") }
+	for name, header := range map[string]func(*http.Request){"a proof": s.proof("POST", "/token", ""), "no proof": stray} {
+		code, _ = s.house.browser().code(hubRequest("client_id", "hub-basic"))
+		if tk, _ := s.token(hubForm(code, "client_id", "", "client_secret", ""), asHub, header); tk.Type != "Bearer" || s.userinfo(tk.Access).status != 200 {
+			t.Errorf("a hub's token, with Basic and %s = %+v", name, tk)
+		}
+	}
+	if resp := s.b.post("/par", hubRequest("client_id", ""), asHub, stray); resp.status != 201 {
+		t.Errorf("a hub's header at /par = %+v", resp)
+	}
+	code, _ = s.house.browser().code(serviceRequest())
+	if tk, _ := s.token(with(serviceForm(code), "client_id", "hub"), basic("service", url.QueryEscape(secret)), stray); tk.Access != "" || tk.Error == "" {
+		t.Errorf("a stray header of a client that also says it is a hub = %+v", tk)
 	}
 }
 

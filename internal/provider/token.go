@@ -24,7 +24,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		p.tokenError(w, r, fail)
 		return
 	}
-	proof, fail := p.tokenProof(r, form)
+	proof, fail := p.tokenProof(r, form, header)
 	if fail != nil {
 		p.tokenError(w, r, fail)
 		return
@@ -57,12 +57,12 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 
 // tokenProof reads the DPoP proof of a token request, the zero one where none
 // came and none is needed. A hub's header means nothing.
-func (p *Provider) tokenProof(r *http.Request, form url.Values) (dpopProof, *oauthError) {
-	if fail := p.strictAssertion(form); fail != nil {
+func (p *Provider) tokenProof(r *http.Request, form url.Values, header http.Header) (dpopProof, *oauthError) {
+	if fail := p.strictAssertion(form, header); fail != nil {
 		p.deny(r.Context(), &unit{})
 		return dpopProof{}, fail
 	}
-	c, _ := p.claimedClient(form)
+	c, _ := p.claimedClient(form, header)
 	if len(r.Header.Values("DPoP")) == 0 || (c != nil && c.franceConnect()) {
 		return dpopProof{}, nil
 	}
