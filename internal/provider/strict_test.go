@@ -163,8 +163,22 @@ func TestStrictLogin(t *testing.T) {
 		"to come":       s.info(tk.Access, s.proof("GET", "/userinfo", tk.Access, func(c map[string]any) { c["iat"] = s.now().Add(2 * time.Minute).Unix() })),
 		"without jti":   s.info(tk.Access, s.proof("GET", "/userinfo", tk.Access, func(c map[string]any) { delete(c, "jti") })),
 	} {
-		if resp.status != 401 || !strings.Contains(resp.header.Get("WWW-Authenticate"), "error=") {
+		challenge := resp.header.Get("WWW-Authenticate")
+		if resp.status != 401 || !strings.Contains(challenge, "error=") || !strings.HasPrefix(challenge, "DPoP ") || !strings.Contains(challenge, `algs="ES256 PS256"`) {
 			t.Errorf("%s = %+v", name, resp)
+		}
+	}
+	for name, c := range map[string]struct {
+		resp response
+		want string
+	}{
+		"no token":         {s.info(""), `DPoP realm="relais", algs="ES256 PS256"`},
+		"an unknown one":   {s.info("d"+strings.Repeat("A", 26), s.proof("GET", "/userinfo", "d"+strings.Repeat("A", 26))), `DPoP realm="relais", error="invalid_token", algs="ES256 PS256"`},
+		"a bearer's as it": {s.info(strings.Repeat("A", 26)), `DPoP realm="relais", error="invalid_token", algs="ES256 PS256"`},
+		"it as a bearer's": {s.userinfo(tk.Access), `DPoP realm="relais", error="invalid_token", algs="ES256 PS256"`},
+	} {
+		if c.resp.status != 401 || c.resp.header.Get("WWW-Authenticate") != c.want {
+			t.Errorf("%s = %d %q", name, c.resp.status, c.resp.header.Get("WWW-Authenticate"))
 		}
 	}
 	once := s.proof("GET", "/userinfo", tk.Access)
