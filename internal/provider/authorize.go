@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,8 +32,15 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	named := v.Has("request_uri")
-	if v, err = p.pushed(r, c, v); err != nil {
+	v, err = p.pushed(r, c, v)
+	switch {
+	case errors.Is(err, errPushed):
 		p.badRequest(w, r, "La demande du service a déjà servi, ou a expiré.")
+		return
+	case err != nil:
+		p.opts.Log.ErrorContext(r.Context(), "provider: pushed request not read", "client", c.ID, "err", err)
+		p.opts.ErrorPage(w, r, http.StatusInternalServerError, "Connexion impossible",
+			"La demande du service n’a pas pu être lue. Rien n’a été transmis. Revenez au service et recommencez dans quelques minutes.")
 		return
 	}
 	p.judge(w, r, c, v, named && !v.Has("request_uri"))

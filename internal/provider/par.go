@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -95,8 +96,9 @@ func without(v url.Values, names ...string) url.Values {
 }
 
 // pushed replaces a request that names a pushed one by that one. errPushed
-// when it names none that this client may use; without such a name the request
-// stays, even with another request_uri, which the gate refuses.
+// when it names none that this client may use, another error when that cannot be
+// told; without such a name the request stays, even with another request_uri,
+// which the gate refuses.
 func (p *Provider) pushed(r *http.Request, c *registered, v url.Values) (url.Values, error) {
 	name, named := strings.CutPrefix(once(v, "request_uri"), pushedPrefix)
 	if !named {
@@ -104,11 +106,14 @@ func (p *Provider) pushed(r *http.Request, c *registered, v url.Values) (url.Val
 	}
 	sealed, err := p.opts.Shared.TakePushed(r.Context(), name, c.ID)
 	if err != nil {
-		p.opts.Log.ErrorContext(r.Context(), "provider: pushed request not read", "client", c.ID, "err", err)
+		return nil, fmt.Errorf("demande poussée: %w", err)
+	}
+	if sealed == "" {
+		return nil, errPushed
 	}
 	text, err := p.opts.Sealer.RevealShort(sealedPushed+name, sealed)
-	if sealed == "" || err != nil {
-		return nil, errPushed
+	if err != nil { // it was ours a minute ago: a key is missing here
+		return nil, fmt.Errorf("demande poussée: %w", err)
 	}
 	return url.ParseQuery(string(text))
 }

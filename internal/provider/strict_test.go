@@ -1,12 +1,14 @@
 package provider_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -304,6 +306,29 @@ func TestStrictPAR(t *testing.T) {
 	s.later(2 * time.Minute)
 	if resp := s.bring(name); resp.status != 400 {
 		t.Errorf("after two minutes = %+v", resp)
+	}
+}
+
+// brokenShared fails where a request is taken.
+type brokenShared struct{}
+
+func (brokenShared) UseOnce(context.Context, string, time.Time) (bool, error)      { return true, nil }
+func (brokenShared) Push(context.Context, string, string, string, time.Time) error { return nil }
+func (brokenShared) TakePushed(context.Context, string, string) (string, error) {
+	return "", errors.New("base fermée")
+}
+
+// TestPushedNotRead: a store that fails is our fault and not the service's, and
+// says nothing of itself.
+func TestPushedNotRead(t *testing.T) {
+	r := newHouse(t, func(o *provider.Options) { o.Shared = brokenShared{} }).rp("suite")
+	resp := r.b.get("/authorize?" + url.Values{"client_id": {"suite"}, "request_uri": {"urn:ietf:params:oauth:request_uri:X"}}.Encode())
+	if resp.status != http.StatusInternalServerError || resp.header.Get("Location") != "" || strings.Contains(resp.body, "base") || !strings.Contains(resp.body, "Rien n’a été transmis") {
+		t.Errorf("a store that fails = %+v", resp)
+	}
+	r = newHouse(t).rp("suite")
+	if resp := r.b.get("/authorize?" + url.Values{"client_id": {"suite"}, "request_uri": {"urn:ietf:params:oauth:request_uri:X"}}.Encode()); resp.status != 400 {
+		t.Errorf("a request that nobody pushed = %+v", resp)
 	}
 }
 
