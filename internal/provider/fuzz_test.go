@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,8 @@ import (
 )
 
 // FuzzToken: no body, credentials or proof get anything out of the endpoints of
-// clients, nor an answer that is not an OAuth error.
+// clients, nor an answer that is not an OAuth error; a client that knows its secret
+// gets no token, and no word of one.
 func FuzzToken(f *testing.F) {
 	key := newKey(f, "s", "sig", "ES256")
 	h := newHouse(f, func(o *provider.Options) {
@@ -35,25 +37,40 @@ func FuzzToken(f *testing.F) {
 	f.Add(uint8(3), "token=x", "Basic c2VydmljZTpmYXV4", "")
 	f.Add(uint8(0), "grant_type=authorization_code&code=x&client_assertion=e30.e30.&client_assertion_type=x", "Basic %%%", "e30.e30.e30")
 	f.Add(uint8(0), "grant_type=refresh_token&refresh_token=x&client_id=hub", "Bearer x", "a.b.c")
+	f.Add(uint8(4), "mandat=BCDF3467GHJK&siret=12345678200010&domaine=social&client_id=ressource&client_secret=faux", "", "")
+	f.Add(uint8(4), url.Values{"mandat": {"BCDF3467GHJK"}, "siret": {"12345678200010"}, "domaine": {"social"}, "client_id": {"ressource"}, "client_secret": {secret}}.Encode(), "", "")
+	f.Add(uint8(3), url.Values{"token": {"x"}, "client_id": {"ressource"}, "client_secret": {secret}}.Encode(), "", "")
+	f.Add(uint8(1), with(hubRequest(), "client_secret", secret).Encode(), "", "x")
 	handler := h.p.Handler()
-	paths := []string{"/token", "/par", "/revoke", "/introspect"}
+	paths := []string{"/token", "/par", "/revoke", "/introspect", "/mandat/verification"}
+	done := map[string]int{"/par": http.StatusCreated, "/revoke": http.StatusOK, "/introspect": http.StatusOK, "/mandat/verification": http.StatusOK}
 	f.Fuzz(func(t *testing.T, which uint8, body, auth, dpop string) {
 		r := httptest.NewRequest(http.MethodPost, paths[int(which)%len(paths)], strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header["Authorization"], r.Header["Dpop"] = []string{auth}, []string{dpop}
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
-		revoked := w.Code == http.StatusOK && w.Body.Len() == 0 && r.URL.Path == "/revoke" // by a client that knows its secret
-		if w.Code != http.StatusBadRequest && w.Code != http.StatusUnauthorized && w.Code != http.StatusForbidden && !revoked && !strings.Contains(body, "client_secret=0123") {
-			t.Errorf("%s %q %q %q = %d %s", r.URL.Path, body, auth, dpop, w.Code, w.Body)
-		}
-		if !revoked && !strings.Contains(w.Body.String(), `"error":"`) && w.Code != http.StatusOK && w.Code != http.StatusCreated {
-			t.Errorf("%s = %s", r.URL.Path, w.Body)
+		switch w.Code {
+		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
+			if !strings.Contains(w.Body.String(), `"error":"`) {
+				t.Errorf("%s %q %q %q = %d %s", r.URL.Path, body, auth, dpop, w.Code, w.Body)
+			}
+		default:
+			if !knowsSecret(body) || w.Code != done[r.URL.Path] || strings.Contains(w.Body.String(), `"active":true`) {
+				t.Errorf("%s %q %q %q = %d %s", r.URL.Path, body, auth, dpop, w.Code, w.Body)
+			}
 		}
 	})
 }
 
-// FuzzHint: no id_token_hint or userinfo token but ours does anything.
+// knowsSecret tells whether a form holds a secret that is a client's.
+func knowsSecret(body string) bool {
+	v, _ := url.ParseQuery(body) // what cannot be read is refused by the endpoint
+	return slices.ContainsFunc(clients(), func(c provider.Client) bool { return v.Get("client_secret") == c.Secret })
+}
+
+// FuzzHint: nothing but an id_token_hint of ours makes a logout lead the browser
+// anywhere, then to a registered address only; nor does anything break it.
 func FuzzHint(f *testing.F) {
 	h := newHouse(f)
 	raw, _ := h.loggedIn(clients()[0])

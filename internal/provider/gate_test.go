@@ -44,6 +44,55 @@ func TestGuard10Discovery(t *testing.T) {
 	}
 }
 
+// TestNobodyAsks: without a client that may ask them, the questions about tokens
+// and mandats are not announced, and nobody gets an answer.
+func TestNobodyAsks(t *testing.T) {
+	h := newHouse(t, func(o *provider.Options) {
+		o.Clients = slices.DeleteFunc(o.Clients, func(c provider.Client) bool { return len(c.Reads) > 0 || c.Asks })
+		o.Inspector, o.Standing = nil, nil
+	})
+	for _, word := range []string{"introspect", "verification"} {
+		if doc := h.browser().get("/.well-known/openid-configuration"); doc.status != 200 || strings.Contains(doc.body, word) {
+			t.Errorf("%s announced: %s", word, doc.body)
+		}
+	}
+	r := h.rp("suite-post")
+	own := r.login(r.request())
+	for _, path := range []string{"/introspect", "/mandat/verification"} {
+		form := url.Values{"token": {own.Access}, "mandat": {"BCDF3467GHJK"}, "siret": {"12345678200010"}, "domaine": {"social"}}
+		for who, c := range map[string]struct {
+			id, secret string
+			status     int
+		}{
+			"the token's client": {"suite-post", secret, 403}, "a hub": {"hub", secret, 403},
+			"a wrong secret": {"suite-post", "faux", 401}, "an unknown client": {"ressource", secret, 401}, "nobody": {"", "", 401},
+		} {
+			resp := h.browser().post(path, with(form, "client_id", c.id, "client_secret", c.secret))
+			if resp.status != c.status || !strings.Contains(resp.body, `"error":"`) || strings.Contains(resp.body, "active") || strings.Contains(resp.body, "allowed") {
+				t.Errorf("%s by %s = %+v", path, who, resp)
+			}
+		}
+		if resp := h.browser().get(path + "?" + form.Encode()); resp.status != http.StatusMethodNotAllowed {
+			t.Errorf("GET %s = %d", path, resp.status)
+		}
+	}
+	if len(h.asked) != 0 || h.l.count("Inspect") != 0 {
+		t.Errorf("asked = %v", h.asked)
+	}
+}
+
+// TestDiscoveryOfAReader: with such a client both are announced.
+func TestDiscoveryOfAReader(t *testing.T) {
+	h := newHouse(t)
+	var doc map[string]any
+	if err := json.Unmarshal([]byte(h.browser().get("/.well-known/openid-configuration").body), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if doc["introspection_endpoint"] != h.url+"/introspect" || doc["relais_mandat_verification_endpoint"] != h.url+"/mandat/verification" {
+		t.Errorf("%v, %v", doc["introspection_endpoint"], doc["relais_mandat_verification_endpoint"])
+	}
+}
+
 func TestGuard15PerClient(t *testing.T) {
 	h := newHouse(t)
 	h.fails(hubRequest("nonce", ""), "invalid_request")

@@ -281,7 +281,9 @@ func TestGuard09Clear(t *testing.T) {
 	tk, _ := h.token(hubForm(code))
 	for id, login := range h.l.logins {
 		text := string(login.Protocol) + login.CodeHash + login.TokenHash
-		for _, clear := range []string{code, tk.Access, q.Get("state"), secret, "Le Goff", "Jeanne", "1941-00", "2A004", "jeanne@"} {
+		// Not "1941" alone: digests, the sub and the seconds of a date may hold those four.
+		for _, clear := range []string{code, tk.Access, q.Get("state"), secret, "Le Goff", "Jeanne", "1941-00", string(h.choice.Usager.Identite.Birthdate),
+			"19410000", `"1941"`, "1941/", "/1941", "2A004", "jeanne@"} {
 			if strings.Contains(text, clear) {
 				t.Errorf("login %s holds %q", id, clear)
 			}
