@@ -25,14 +25,16 @@
 // or logged by it.
 //
 // Towards a client the aidant's choice of usager and domaine is the login. A hub
-// (FranceConnect profile) gets a new choice each time. A client of the standard
-// profile may be answered without a page for five minutes after a choice of the
+// (FranceConnect profile) gets a new choice each time. Any other client, standard
+// or strict, may be answered without a page for five minutes after a choice of the
 // same session ([Reuse]): everything is checked again and each answer is a use of
-// its own in the journal; auth_time stays that of the choice.
+// its own in the journal; auth_time stays that of the choice. One person that a
+// client asks for again is that person or nobody.
 //
 // A client of the strict profile keeps the rules of the FAPI 2.0 Security Profile:
 // pushed requests, private_key_jwt whose only audience is the issuer, PKCE, tokens
-// bound to a key by DPoP. Proofs serve once, for all instances ([Shared]).
+// bound to a key by DPoP, which a standard client may choose too. Proofs serve
+// once, for all instances ([Shared]).
 //
 // It does not decide who may act: the desk does, in the transaction that it runs
 // inside Choose. There is no refresh token, request object or back-channel logout.

@@ -69,9 +69,9 @@ func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, back, http.StatusSeeOther)
 }
 
-// end closes the use. A client of the standard profile leaves the session as far
-// as it is concerned, with every use that came of the same choices; a hub's login
-// stands alone, since the hub serves many services.
+// end closes the use. Any client but a hub leaves the session as far as it is
+// concerned, with every use that came of the same choices; a hub's login stands
+// alone, since the hub serves many services.
 func (p *Provider) end(ctx context.Context, c *registered, id string) error {
 	if c.franceConnect() || p.opts.Reuse == nil {
 		return p.opts.Ledger.Stop(ctx, id, delegation.Client(c.ID), "deconnexion_service", true)

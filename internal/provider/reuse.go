@@ -36,7 +36,7 @@ type Live struct {
 	Record func(ctx context.Context, within []string, l delegation.Login) error
 }
 
-// Reuse lets a client of the standard profile be answered again without a page.
+// Reuse lets any client but a hub be answered again without a page.
 type Reuse interface {
 	// Live finds the uses of the aidant at this browser for one client, made since
 	// a moment and not ended. ErrNoChoice otherwise.
