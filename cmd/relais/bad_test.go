@@ -33,7 +33,8 @@ func (w *world) in(t testing.TB) *world {
 }
 
 // stateTables is everything that says what is in force. Sessions are counted
-// without their last sight, which every request moves.
+// without their last sight, which every request moves; keys without those of a
+// month's staff, which its first entry makes, be it a refusal.
 var stateTables = []string{
 	"SELECT * FROM mandat ORDER BY id", "SELECT * FROM autorisation ORDER BY mandat_id, domaine",
 	"SELECT * FROM brouillon ORDER BY mandat_id", "SELECT * FROM dossier ORDER BY mandat_id",
