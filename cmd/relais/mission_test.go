@@ -226,7 +226,7 @@ func (w *world) closing(sophie, thomas *visitor.Visitor) {
 	thomas.Open(w.relais + "/controle").MustStatus(http.StatusForbidden).MustSee("pas de mission en cours")
 
 	short := mission.Mission{ID: mission.NewID(), AuditeurID: w.idOf("thomas"), Purpose: "Contrôle d’une seconde, pour voir.", Reference: "OM court",
-		Salt: mission.NewSalt(), From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Second)}
+		Salt: journal.NewSalt(), From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Second)}
 	if _, err := w.d.store.OpenMission(context.Background(), short, operator()); err != nil {
 		w.t.Fatal(err)
 	}

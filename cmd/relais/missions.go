@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"relais/internal/aidant"
+	"relais/internal/journal"
 	"relais/internal/mission"
 	"relais/internal/sandbox"
 	"relais/internal/store"
@@ -83,7 +84,7 @@ func (o order) mission(ctx context.Context, st *store.Store, a aidant.Aidant) (m
 	if err != nil {
 		return mission.Mission{}, err
 	}
-	m := mission.Mission{ID: mission.NewID(), AuditeurID: a.ID, Purpose: o.Purpose, Reference: o.Reference, Salt: mission.NewSalt()}
+	m := mission.Mission{ID: mission.NewID(), AuditeurID: a.ID, Purpose: o.Purpose, Reference: o.Reference, Salt: journal.NewSalt()}
 	if m.Scope, err = mission.ParseScope(o.Scope); err != nil {
 		return m, err
 	}
@@ -117,7 +118,7 @@ func openFictional(ctx context.Context, st *store.Store, now time.Time) error {
 		if len(running) > 0 {
 			continue
 		}
-		m := mission.Mission{ID: mission.NewID(), AuditeurID: found.ID, Salt: mission.NewSalt(), From: now, To: now.AddDate(1, 0, 0),
+		m := mission.Mission{ID: mission.NewID(), AuditeurID: found.ID, Salt: journal.NewSalt(), From: now, To: now.AddDate(1, 0, 0),
 			Purpose:   "Contrôle annuel fictif : des mandats donnés, de leurs usages et de leur fin.",
 			Reference: "OM fictif " + now.Format("2006-01-02 15:04")}
 		if _, err := st.OpenMission(ctx, m, operator()); err != nil {

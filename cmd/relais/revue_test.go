@@ -19,7 +19,6 @@ import (
 
 	"relais/internal/config"
 	"relais/internal/journal"
-	"relais/internal/mission"
 	"relais/internal/recherche"
 	"relais/internal/revue"
 	"relais/internal/testkit/visitor"
@@ -38,7 +37,7 @@ func (w *world) revueOf(agent string) string {
 		return own[0].ID
 	}
 	by := journal.Actor{Type: journal.ActorAidant, Ref: id}
-	asked := revue.Revue{ID: revue.NewID(), AuditeurID: id, Title: "Revue de " + agent, Seed: revue.NewSeed(), N: 3, Salt: mission.NewSalt()}
+	asked := revue.Revue{ID: revue.NewID(), AuditeurID: id, Title: "Revue de " + agent, Seed: revue.NewSeed(), N: 3, Salt: journal.NewSalt()}
 	r, err := w.d.store.OpenRevue(context.Background(), asked, func(r revue.Revue, sample []int64) (revue.Revue, journal.Fact, error) {
 		return revue.Open(r, sample, by, time.Now())
 	})

@@ -17,10 +17,7 @@
 package mission
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -111,23 +108,6 @@ func (m Mission) LastDay(zone *time.Location) time.Time { return m.To.Add(-time.
 // NewID is a fresh identifier.
 func NewID() string { return "mi" + strings.ToLower(rand.Text()[:16]) }
 
-// NewSalt is 32 fresh random bytes.
-func NewSalt() []byte {
-	salt := make([]byte, 32)
-	_, _ = rand.Read(salt) // never fails since Go 1.24: it ends the program instead
-	return salt
-}
-
-// Commit binds a fact to a text without telling it: HMAC-SHA-256 under a random
-// salt that is kept sealed beside the text, in base64url.
-func Commit(salt []byte, parts ...string) string {
-	mac := hmac.New(sha256.New, salt)
-	for _, p := range parts {
-		fmt.Fprintf(mac, "%d:%s", len(p), p)
-	}
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
 // Conflict tells whether the agent works, as aidant or référent, in a structure
 // of the scope; home is the agent's structure.
 func Conflict(a aidant.Aidant, home organisation.Organisation, s journal.Scope) bool {
@@ -181,7 +161,7 @@ func Open(m Mission, a aidant.Aidant, home organisation.Organisation, by journal
 	}
 	fact := journal.NewFact(by, journal.MissionOpen, m.object()).With("auditeur", m.AuditeurID).With("perimetre", ScopeCode(m.Scope)).
 		With("du", m.From.UTC().Format(time.RFC3339)).With("au", m.To.UTC().Format(time.RFC3339)).
-		With("engagement", Commit(m.Salt, m.Purpose, m.Reference))
+		With("engagement", journal.Commit(m.Salt, m.Purpose, m.Reference))
 	if by.Ref == a.ID {
 		return Mission{}, fact.Denied("soi_meme"), ErrSelf
 	}

@@ -27,7 +27,7 @@ func thomas(roles ...aidant.Role) aidant.Aidant {
 
 func order() mission.Mission {
 	return mission.Mission{ID: mission.NewID(), AuditeurID: "a-thomas", Purpose: purpose, Reference: "OM 2026-17", From: day,
-		To: day.AddDate(0, 3, 0), Salt: mission.NewSalt()}
+		To: day.AddDate(0, 3, 0), Salt: journal.NewSalt()}
 }
 
 func open(t *testing.T, m mission.Mission) mission.Mission {
@@ -105,10 +105,10 @@ func TestFactsHoldNoText(t *testing.T) {
 			t.Errorf("%s %v", body, err)
 		}
 	}
-	if got := mission.Commit(m.Salt, m.Purpose, m.Reference); opened.Detail("engagement") != got {
+	if got := journal.Commit(m.Salt, m.Purpose, m.Reference); opened.Detail("engagement") != got {
 		t.Errorf("commitment %s, want %s", opened.Detail("engagement"), got)
 	}
-	if mission.Commit(m.Salt, "ab", "c") == mission.Commit(m.Salt, "a", "bc") || mission.Commit(m.Salt, "a") == mission.Commit(mission.NewSalt(), "a") {
+	if journal.Commit(m.Salt, "ab", "c") == journal.Commit(m.Salt, "a", "bc") || journal.Commit(m.Salt, "a") == journal.Commit(journal.NewSalt(), "a") {
 		t.Error("commitments collide")
 	}
 }

@@ -54,9 +54,9 @@ func (m Mission) Reveal(t Target, reason string, recent int, by journal.Actor, a
 		return Revelation{}, journal.Fact{}, fmt.Errorf("%w: motif", err)
 	}
 	r := Revelation{ID: "re" + strings.ToLower(rand.Text()[:16]), MissionID: m.ID, Kind: t.Kind, OrganisationID: t.OrganisationID,
-		Entry: t.Entry, Reason: reason, Salt: NewSalt(), At: at}
+		Entry: t.Entry, Reason: reason, Salt: journal.NewSalt(), At: at}
 	fact := journal.NewFact(by, journal.MissionReveal, m.object()).With("identite", string(t.Kind)).
-		With("entree", strconv.FormatInt(t.Entry, 10)).With("engagement", Commit(r.Salt, reason))
+		With("entree", strconv.FormatInt(t.Entry, 10)).With("engagement", journal.Commit(r.Salt, reason))
 	switch t.Kind {
 	case Agent:
 		r.AidantID, fact = t.AidantID, fact.With("aidant", t.AidantID)

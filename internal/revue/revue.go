@@ -19,8 +19,6 @@ package revue
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -232,7 +230,7 @@ func (r Revue) Annotate(index int64, m Mark, note string, by journal.Actor) (Rev
 	if !slices.Contains(Marks(), m) || !written(note, NoteMax, true) || m != Fine && note == "" {
 		return r, journal.Fact{}, fmt.Errorf("%w: marque ou note", ErrInvalid)
 	}
-	l := Line{Index: index, Mark: m, Note: note, Salt: NewSalt()}
+	l := Line{Index: index, Mark: m, Note: note, Salt: journal.NewSalt()}
 	r.Lines = slices.Clone(r.Lines)
 	r.Lines[i] = l
 	r.Rev++
@@ -275,25 +273,8 @@ func (r Revue) Read(by journal.Actor) journal.Fact {
 	return journal.NewFact(by, journal.RevueView, r.object())
 }
 
-// NewSalt is 32 fresh random bytes.
-func NewSalt() []byte {
-	salt := make([]byte, 32)
-	_, _ = rand.Read(salt) // never fails since Go 1.24: it ends the program instead
-	return salt
-}
-
-// commit binds a fact to texts without telling them: HMAC-SHA-256 in base64url
-// of each text after its length in bytes and a colon.
-func commit(salt []byte, parts ...string) string {
-	mac := hmac.New(sha256.New, salt)
-	for _, p := range parts {
-		fmt.Fprintf(mac, "%d:%s", len(p), p)
-	}
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
 func (l Line) commitment() string {
-	return commit(l.Salt, strconv.FormatInt(l.Index, 10), string(l.Mark), l.Note)
+	return journal.Commit(l.Salt, strconv.FormatInt(l.Index, 10), string(l.Mark), l.Note)
 }
 
 // commitment covers the title, the conclusion, and each entry's mark and note.
@@ -302,7 +283,7 @@ func (r Revue) commitment() string {
 	for _, l := range r.Lines {
 		parts = append(parts, l.commitment())
 	}
-	return commit(r.Salt, parts...)
+	return journal.Commit(r.Salt, parts...)
 }
 
 // Sealed tells whether the review is what its opening and closing entries say,

@@ -20,7 +20,7 @@ var (
 func asked() revue.Revue {
 	f := journal.Filter{Action: journal.MandatSign, Scope: journal.Scope{Structure: "ccas"}}
 	return revue.Revue{ID: "rv1", AuditeurID: "a-thomas", MissionID: "mi1", Scope: f.Scope, Title: "Signatures de novembre (n° 3)",
-		Criteria: revue.Criteria(f), Seed: seedOf(1), Size: 100, N: 3, Salt: revue.NewSalt()}
+		Criteria: revue.Criteria(f), Seed: seedOf(1), Size: 100, N: 3, Salt: journal.NewSalt()}
 }
 
 func opened(t *testing.T) revue.Revue {

@@ -12,6 +12,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"relais/internal/journal"
 )
 
 // The draw. Each entry of the tree has a rank in a review: the SHA-256 of the
@@ -147,4 +149,4 @@ func SampleDigest(sample []int64) string {
 
 // CriteriaCommitment binds the opening entry to the criteria without telling
 // whom they name: see the keyed commitments in docs/journal.md.
-func (r Revue) CriteriaCommitment() string { return commit(r.Salt, "criteres", r.Criteria) }
+func (r Revue) CriteriaCommitment() string { return journal.Commit(r.Salt, "criteres", r.Criteria) }

@@ -1,12 +1,7 @@
 package signal
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -47,16 +42,10 @@ func (f Found) See(note string, by journal.Actor, at time.Time) (Seen, journal.F
 	if utf8.RuneCountInString(note) > NoteMax || strings.TrimSpace(note) != note || note != "" && !identite.Plain(plain) {
 		return Seen{}, journal.Fact{}, ErrInvalid
 	}
-	s := Seen{By: by.Ref, At: at, Note: note, Salt: make([]byte, 32)}
-	_, _ = rand.Read(s.Salt) // never fails since Go 1.24: it ends the program instead
+	s := Seen{By: by.Ref, At: at, Note: note, Salt: journal.NewSalt()}
 	return s, journal.NewFact(by, journal.SignalSee, journal.Object{Type: "signal", ID: f.ID()}).
 		With("entree", strconv.FormatInt(f.Index, 10)).With("regle", string(f.Rule)).With("engagement", s.Commitment(f)), nil
 }
 
-// Commitment binds the fact to the note: HMAC-SHA-256 under the salt, in
-// base64url, of the signal's name and the note, each after its length.
-func (s Seen) Commitment(f Found) string {
-	mac := hmac.New(sha256.New, s.Salt)
-	fmt.Fprintf(mac, "%d:%s%d:%s", len(f.ID()), f.ID(), len(s.Note), s.Note)
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
+// Commitment binds the fact to the signal's name and the note.
+func (s Seen) Commitment(f Found) string { return journal.Commit(s.Salt, f.ID(), s.Note) }

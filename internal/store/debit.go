@@ -38,22 +38,30 @@ func (s *Store) Count(ctx context.Context, rule debit.Rule, counter string, what
 				return err
 			}
 		}
-		var mark instant
-		if err := t.get(&mark, s.q.debitMark, counter); err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		was := rule.Limit().Closed(mark.time())
-		var next time.Time
-		if next, closed = rule.Limit().Take(mark.time(), t.now); was.After(t.now) {
-			return nil
-		}
-		if _, err := t.exec(s.q.debitSave, counter, instant(next)); err != nil || !closed.After(t.now) {
-			return err
-		}
-		_, err := t.append(debit.Closing(rule))
+		var err error
+		_, closed, err = t.count(rule, counter)
 		return err
 	})
 	return closed, err
+}
+
+// count counts one more, and writes that the counter closes when this one closes
+// it. One that was closed already stays as it was.
+func (t *tx) count(rule debit.Rule, counter string) (was, closed time.Time, err error) {
+	var mark instant
+	if err := t.get(&mark, t.s.q.debitMark, counter); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return was, closed, err
+	}
+	was = rule.Limit().Closed(mark.time())
+	next, closed := rule.Limit().Take(mark.time(), t.now)
+	if was.After(t.now) {
+		return was, closed, nil
+	}
+	if _, err := t.exec(t.s.q.debitSave, counter, instant(next)); err != nil || !closed.After(t.now) {
+		return was, closed, err
+	}
+	_, err = t.append(debit.Closing(rule))
+	return was, closed, err
 }
 
 // Marks are the counters that still say something, and where they stand.

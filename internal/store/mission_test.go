@@ -30,7 +30,7 @@ func (h *house) auditeur() journal.Actor {
 
 func (h *house) order(s journal.Scope) mission.Mission {
 	return mission.Mission{ID: mission.NewID(), AuditeurID: "a-thomas", Purpose: purpose, Reference: "Referencesecrete 17", Scope: s,
-		From: h.time().Truncate(24 * time.Hour), To: h.time().Truncate(24*time.Hour).AddDate(0, 1, 0), Salt: mission.NewSalt()}
+		From: h.time().Truncate(24 * time.Hour), To: h.time().Truncate(24*time.Hour).AddDate(0, 1, 0), Salt: journal.NewSalt()}
 }
 
 func (h *house) mission(s journal.Scope) mission.Mission {

@@ -24,7 +24,7 @@ func (h *house) admitAuditeur(id string) {
 
 func (h *house) openRevue(f journal.Filter, n int) (revue.Revue, error) {
 	r := revue.Revue{ID: revue.NewID(), AuditeurID: "a-thomas", MissionID: "mi1", Scope: f.Scope, Title: "Titresecret",
-		Criteria: revue.Criteria(f), Seed: revue.NewSeed(), N: n, Salt: revue.NewSalt()}
+		Criteria: revue.Criteria(f), Seed: revue.NewSeed(), N: n, Salt: journal.NewSalt()}
 	return h.OpenRevue(h.ctx, r, func(r revue.Revue, sample []int64) (revue.Revue, journal.Fact, error) {
 		return revue.Open(r, sample, auditeur, h.time())
 	})

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"relais/internal/debit"
@@ -23,27 +21,18 @@ func (q *queries) standing(light string) {
 func (s *Store) MayAct(ctx context.Context, number, siret, domaine string, by journal.Actor) (until time.Time, wait time.Duration, err error) {
 	counter := s.DebitKey(debit.Question, by.Ref)
 	err = s.write(ctx, func(t *tx) error {
-		var mark instant
-		if err := t.get(&mark, s.q.debitMark, counter); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		was, _, err := t.count(debit.Question, counter)
+		if err != nil {
 			return err
 		}
-		limit := debit.Question.Limit()
-		if wait = limit.Closed(mark.time()).Sub(t.now); wait > 0 {
+		if wait = max(0, was.Sub(t.now)); wait > 0 {
 			return nil
-		}
-		wait = 0
-		next, closed := limit.Take(mark.time(), t.now)
-		if _, err := t.exec(s.q.debitSave, counter, instant(next)); err != nil {
-			return err
 		}
 		var fact journal.Fact
 		if until, fact, err = t.mayAct(number, siret, domaine, by); err != nil {
 			return err
 		}
-		if _, err := t.append(fact); err != nil || !closed.After(t.now) {
-			return err
-		}
-		_, err = t.append(debit.Closing(debit.Question))
+		_, err = t.append(fact)
 		return err
 	})
 	return until, wait, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"relais/internal/aidant"
+	"relais/internal/journal"
 	"relais/internal/mission"
 	"relais/internal/organisation"
 	"relais/internal/web/desk"
@@ -95,7 +96,7 @@ func (d *Desk) showForm(w http.ResponseWriter, v desk.Visit, c choices, form pag
 
 // readMission reads the form into a mission, with its errors noted.
 func readMission(form *page.Form, c choices, zone *time.Location) mission.Mission {
-	m := mission.Mission{ID: mission.NewID(), Salt: mission.NewSalt()}
+	m := mission.Mission{ID: mission.NewID(), Salt: journal.NewSalt()}
 	var auditeurs, structures []string
 	for _, a := range c.auditeurs {
 		auditeurs = append(auditeurs, a.ID)

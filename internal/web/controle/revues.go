@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"relais/internal/journal"
-	"relais/internal/mission"
 	"relais/internal/revue"
 	"relais/internal/web/desk"
 	"relais/internal/web/page"
@@ -218,5 +217,5 @@ func (d *Desk) openRevue(w http.ResponseWriter, r *http.Request) error {
 // order is what is to be drawn, with a fresh seed.
 func order(v desk.Visit, f journal.Filter, title string, n int) revue.Revue {
 	return revue.Revue{ID: revue.NewID(), AuditeurID: v.Aidant.ID, MissionID: v.Mission.ID, Scope: f.Scope, Title: title,
-		Criteria: revue.Criteria(f), Seed: revue.NewSeed(), N: n, Salt: mission.NewSalt()}
+		Criteria: revue.Criteria(f), Seed: revue.NewSeed(), N: n, Salt: journal.NewSalt()}
 }
