@@ -1,13 +1,16 @@
 // Package controle is the auditeur's desk: the journal, one of its entries, one
-// mandat or one agent through time, and the break-glass.
+// mandat or one agent through time, the break-glass, exports, signals, charts,
+// reviews and saved searches.
 //
 // It guarantees that nothing outside the mission's scope is shown (package web
 // lets nobody in without a mission), that what is shown is pseudonymous (kinds of
 // actors, labels of this mission, opaque references, never a name) but for the
 // page that follows a recorded revelation, and that an auditeur's own search
-// leaves its entry before its results are shown. It changes nothing else
-// (an export is an entry too), and it
-// does not verify the journal: `relais journal verify` does, on every entry.
+// leaves its entry before its results are shown. It changes no mandat, no usager
+// and no agent: what it writes is an auditeur's own (reviews with their marks,
+// saved searches, signals marked as seen, revelations, exports), each with its
+// entry. It does not verify the journal: `relais journal verify` does, on every
+// entry.
 //
 //	GET  /controle                            the journal, filtered, newest first
 //	GET  /controle/sante                      whether the journal is looked after
@@ -22,6 +25,8 @@
 //	GET  /controle/exporter                   what an export would hold
 //	POST /controle/exporter                   make and download it
 //	GET  /controle/signaux                    entries worth a second look, and the rules
+//	GET  /controle/signaux/{index}/{regle}    one signal, with its rule
+//	POST /controle/signaux/{index}/{regle}    mark it as seen
 //	GET  /controle/activite                   what the journal counts, drawn
 //	GET  /controle/revues                     reviews: one's own, and closed ones of others
 //	GET  /controle/revues/nouvelle            ask for a sample of what a search finds
