@@ -65,7 +65,7 @@ func (w *world) checkExport(dir string, g given) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, want := range []string{"Perrin", "Simone", "1942-04-18", "Je donne mandat", "Nadia Belkacem", "Mandat utilisé", "Logement"} {
+	for _, want := range []string{"Perrin", "Simone", "1942-04-18", "Je donne mandat", "Nadia Belkacem", "Mandat utilisé", "Logement", "Relais garde à côté"} {
 		if !strings.Contains(strings.ToLower(string(page)), strings.ToLower(want)) {
 			w.t.Errorf("the export does not say %q", want)
 		}

@@ -18,6 +18,7 @@ import (
 	"relais/internal/journal"
 	"relais/internal/store"
 	"relais/internal/usager"
+	"relais/internal/web/page"
 	"relais/ui"
 )
 
@@ -121,7 +122,7 @@ func writeExport(dir string, doc exported) error {
 }
 
 func wordExport(ctx context.Context, st *store.Store, held store.Export, now time.Time) (exported, error) {
-	doc := exported{Date: now.UTC().Format("02/01/2006 à 15:04 UTC"), Identite: wordIdentity(held.Usager)}
+	doc := exported{Date: page.Date(now.UTC()) + now.UTC().Format(" à 15:04 UTC"), Identite: wordIdentity(held.Usager)}
 	for _, m := range held.Mandats {
 		zone := m.Structure.Location()
 		names, err := agentNames(ctx, st, m.Structure.ID)
@@ -205,5 +206,6 @@ func domaineTitle(code string) string {
 }
 
 func moment(t time.Time, zone *time.Location) string {
-	return t.In(zone).Format("02/01/2006 à 15:04:05")
+	at := t.In(zone)
+	return page.Date(at) + at.Format(" à 15:04:05")
 }
