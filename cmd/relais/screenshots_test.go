@@ -39,6 +39,9 @@ func TestScreenshots(t *testing.T) {
 			x.take(light, 360, filepath.Join(folder, x.name+"-360.png"))
 			x.take(light, 768, filepath.Join(folder, x.name+"-768.png"))
 		}
+		if slices.Contains(alsoNarrow, x.name) {
+			x.take(light, 360, filepath.Join(folder, x.name+"-360.png"))
+		}
 		if slices.Contains(alsoDark, x.name) {
 			x.take(dark, 1280, filepath.Join(folder, x.name+"-sombre.png"))
 		}
@@ -48,6 +51,9 @@ func TestScreenshots(t *testing.T) {
 // alsoDark are the pages that show between them everything there is to show in
 // the dark.
 var alsoDark = []string{"01-accueil", "03-guichet", "09-mandat-signe", "13-vous-agissez-pour", "15-journal", "25-activite"}
+
+// alsoNarrow are pages of the auditeur that a telephone shows too.
+var alsoNarrow = []string{"15-journal", "16f-revue"}
 
 func (x picture) take(p *browser.Person, width int, file string) {
 	p.Resize(width, 800)
@@ -116,7 +122,7 @@ func (a *album) pictures() (all []picture) {
 		}
 		w.mark(thomas, revue.Marks()[i%5%3])
 	}
-	thomas.Click("clore").Fill("conclusion", "Cinq entrées sur douze restent à éclaircir avec la structure.\nLes autres sont conformes.").Choose("confirmer", "oui").Submit("/cloture")
+	thomas.Click("clore").Fill("conclusion", "Cinq entrées sur douze restent à éclaircir avec la structure, deux sont des anomalies.\nLes cinq autres sont conformes.").Choose("confirmer", "oui").Submit("/cloture")
 	take("16g-revue-rapport", thomas)
 	take("16e-mission", sophie.Open(w.relais+"/administration/missions/"+w.missionOf("thomas").ID))
 	w.derive()

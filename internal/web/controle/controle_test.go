@@ -239,6 +239,23 @@ func TestEntry(t *testing.T) {
 	}
 }
 
+// TestReasons: codes are said in words; the entry's own page gives the code too.
+func TestReasons(t *testing.T) {
+	h, routes, v := newDesk(t)
+	for code, words := range map[string]string{"hors_mission": "Hors de la mission", "autre_structure": "Autre structure", "terminee": "Terminée"} {
+		h.rows = nil
+		body, err := journal.Entry{ID: "e", At: at, Fact: aidant.Refused(journal.Actor{Type: journal.ActorAidant, Ref: agentID}, "route", code)}.Canonical()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.rows = append(h.rows, journal.Row{Body: body, Leaf: journal.Leaf(body)})
+		list := pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200)
+		pagecheck.MustShow(t, list, words)
+		pagecheck.MustHide(t, list, code)
+		pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle/entrees/0", nil, 200), words+" ("+code+")")
+	}
+}
+
 func TestTimeline(t *testing.T) {
 	h, routes, v := newDesk(t)
 	h.add(t, 1)

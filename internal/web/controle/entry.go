@@ -127,7 +127,7 @@ func describe(v desk.Visit, index int64, rec journal.Record, state journal.State
 		{Term: "Date et heure", Text: moment(rec.At, v.Zone())},
 		{Term: "Action", Text: rec.Action.Label() + " (" + string(rec.Action) + ")"},
 		{Term: "Issue", Text: outcome(rec.Outcome).Text},
-		{Term: "Motif", Text: orNone(rec.Reason)},
+		{Term: "Motif", Text: fullReason(rec.Reason)},
 		actorItem(v, rec.Actor),
 	}
 	if rec.Actor.Auth != "" {
@@ -186,15 +186,6 @@ func short(ref string) string {
 		return ref
 	}
 	return "…" + ref[len(ref)-keep:]
-}
-
-// reason is an entry's reason for a table: a code, or the end of the reference of
-// what replaces a mandat.
-func reason(rec journal.Record) string {
-	if len(rec.Reason) > 26 {
-		return short(rec.Reason)
-	}
-	return orNone(rec.Reason)
 }
 
 func orNone(s string) string {
