@@ -40,12 +40,10 @@ func (s *set) add(index int64, text []byte) error {
 	if s.count > 0 && index <= s.hi {
 		return fmt.Errorf("%w: l’entrée %d vient après la %d", ErrBundle, index, s.hi)
 	}
-	if s.count > 0 && index != s.hi+1 {
-		if err := s.endRun(); err != nil {
+	if s.count == 0 || index != s.hi+1 {
+		if err := s.end(); err != nil {
 			return err
 		}
-	}
-	if s.count == 0 || index != s.hi+1 {
 		s.lo = index
 	}
 	s.hi = index
@@ -57,17 +55,13 @@ func (s *set) add(index int64, text []byte) error {
 	return err
 }
 
-func (s *set) endRun() error {
-	_, err := fmt.Fprintf(s.runs, "%d %d\n", s.lo, s.hi)
-	return err
-}
-
-// end closes the last run.
+// end closes the run under way; there is none before the first entry.
 func (s *set) end() error {
 	if s.count == 0 {
 		return nil
 	}
-	return s.endRun()
+	_, err := fmt.Fprintf(s.runs, "%d %d\n", s.lo, s.hi)
+	return err
 }
 
 // prove writes the C2SP proofs of the first and the last entry of each run, one
