@@ -50,7 +50,15 @@ func newLiar(t *testing.T) *liar {
 
 func (l *liar) add(f journal.Fact) journal.Row {
 	l.t.Helper()
-	e := journal.Entry{ID: fmt.Sprintf("e-%d", len(l.rows)), At: time.Date(2026, 11, 22, 9, 0, len(l.rows), 0, time.UTC), Fact: f}
+	row := l.entry(len(l.rows), f)
+	l.put(row, f)
+	return row
+}
+
+// entry is a fact as it stands at an index, which may be one to come.
+func (l *liar) entry(index int, f journal.Fact) journal.Row {
+	l.t.Helper()
+	e := journal.Entry{ID: fmt.Sprintf("e-%d", index), At: time.Date(2026, 11, 22, 9, 0, index, 0, time.UTC), Fact: f}
 	if m := f.Stream(); m != "" {
 		l.seq[m]++
 		e.StreamSeq, e.StreamPrev = l.seq[m], l.prev[m]
@@ -59,11 +67,13 @@ func (l *liar) add(f journal.Fact) journal.Row {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	row := journal.Row{Index: int64(len(l.rows)), Body: body, Leaf: journal.Leaf(body)}
+	return journal.Row{Index: int64(index), Body: body, Leaf: journal.Leaf(body)}
+}
+
+func (l *liar) put(row journal.Row, f journal.Fact) {
 	l.prev[f.Stream()] = row.Leaf
 	l.head, _ = l.head.Append(row.Leaf)
 	l.rows, l.leaves = append(l.rows, row), append(l.leaves, row.Leaf)
-	return row
 }
 
 func (l *liar) read(s journal.Span) ([]journal.Hash, error) { return l.leaves[s.Lo:s.Hi], nil }

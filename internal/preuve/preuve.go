@@ -52,6 +52,11 @@ func (d *Draft) Build(out io.Writer, p Sealing) error {
 	if err != nil {
 		return err
 	}
+	return d.build(out, p, export)
+}
+
+// build puts the sets and their proofs together.
+func (d *Draft) build(out io.Writer, p Sealing, export *set) error {
 	parts := []*part{smallPart(fileVerify, verifyText), smallPart(fileCheckpoint, p.Checkpoint.Note),
 		smallPart(fileManifest, p.Manifest), smallPart(filePolicy, p.Header.Policy)}
 	if d.days != nil {
@@ -68,6 +73,11 @@ func (d *Draft) Build(out io.Writer, p Sealing) error {
 		}
 		parts = append(parts, s.lines, s.runs, proofs)
 	}
+	return p.write(out, append(parts, p.outside()...))
+}
+
+// outside is what others gave.
+func (p Sealing) outside() (parts []*part) {
 	if p.Since != nil {
 		parts = append(parts, smallPart(fileConsistency, consistencyText(p.Consistency, p.Since)))
 	}
@@ -77,6 +87,11 @@ func (d *Draft) Build(out io.Writer, p Sealing) error {
 	if len(p.Token) > 0 {
 		parts = append(parts, smallPart(fileToken, p.Token))
 	}
+	return parts
+}
+
+// write signs the list of the parts and writes them all.
+func (p Sealing) write(out io.Writer, parts []*part) error {
 	byName := func(a, b *part) int { return strings.Compare(a.name, b.name) }
 	slices.SortFunc(parts, byName)
 	list := make([]listed, len(parts))
