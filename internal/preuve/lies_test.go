@@ -3,6 +3,8 @@ package preuve_test
 import (
 	"bytes"
 	"errors"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +24,9 @@ var caught = map[string]string{
 	"a gap in a period":                              "il manque une entrée avant la 3",
 	"an entry twice":                                 "les rangs 1 à 1 n’ont pas de place",
 	"an entry after a later one":                     "les rangs 1 à 1 n’ont pas de place",
+	"an entry before the dates asked":                "ne répond pas à ce qui a été demandé",
+	"an entry after the dates asked":                 "ne répond pas à ce qui a été demandé",
+	"an emptied entry outside the dates asked":       "ne répond pas à ce qui a été demandé",
 	"an entry of another kind":                       "ne répond pas à ce qui a été demandé",
 	"an entry that never was":                        "les entrées 1 à 3 ne sont pas dans le journal",
 	"an entry under another index":                   "les entrées 7 à 7 ne sont pas dans le journal",
@@ -75,6 +80,16 @@ func TestLies(t *testing.T) {
 		},
 		"an entry after a later one": func(l *liar) lie {
 			return lie{filter: preuve.Selection{Action: "mandat.view"}, rows: []journal.Row{l.rows[4], l.rows[1]}}
+		},
+		"an entry before the dates asked": func(l *liar) lie {
+			return lie{filter: preuve.Selection{Action: "mandat.view", From: nine(3)}, rows: l.rows[2:6]}
+		},
+		"an entry after the dates asked": func(l *liar) lie { // which are excluded at their end
+			return lie{filter: preuve.Selection{Action: "mandat.view", From: nine(2), To: nine(5)}, rows: l.rows[2:6]}
+		},
+		"an emptied entry outside the dates asked": func(l *liar) lie {
+			rows, under := l.empty(odd(l))
+			return lie{filter: preuve.Selection{Mandat: "m-1", To: nine(11)}, rows: rows, prunes: []journal.Row{under}}
 		},
 		"an entry of another kind": func(l *liar) lie {
 			return lie{filter: preuve.Selection{Action: "mandat.print"}, rows: []journal.Row{l.rows[1]}}
@@ -183,6 +198,35 @@ func TestLies(t *testing.T) {
 		_, err = preuve.Verify(l.forge(tale(l)), []string{l.vkey}, nil)
 		if says := caught[what]; !errors.Is(err, preuve.ErrBundle) || says == "" || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s, built unchecked: %v, want %q", what, err, says)
+		}
+	}
+}
+
+// TestPythonReadsTheDates: so does the code that is not ours.
+func TestPythonReadsTheDates(t *testing.T) {
+	chosen := func(from, to time.Time) preuve.Selection {
+		return preuve.Selection{Action: "mandat.view", Outcome: "ok", From: from, To: to}
+	}
+	var none time.Time
+	paris := time.FixedZone("", 3600)
+	for what, x := range map[string]struct {
+		asked preuve.Selection
+		fits  bool
+	}{
+		"within": {chosen(nine(2), nine(6)), true}, "to the nanosecond": {chosen(nine(2), nine(5).Add(1)), true}, "elsewhere": {chosen(nine(2).In(paris), nine(6)), true},
+		"no bounds": {chosen(none, none), true}, "before": {chosen(nine(3), none), false}, "a nanosecond before": {chosen(nine(2).Add(1), nine(6)), false},
+		"after": {chosen(none, nine(5)), false}, "another outcome": {preuve.Selection{Outcome: "denied"}, false},
+		"another action": {preuve.Selection{Action: "mandat.print"}, false}, "another mandat": {preuve.Selection{Mandat: "m-1", Outcome: "ok"}, false},
+	} {
+		l := newLiar(t)
+		bundle, path := l.forge(lie{filter: x.asked, rows: l.rows[2:6]}), t.TempDir()+"/p.zip"
+		if err := os.WriteFile(path, bundle, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("python3", golden+"verify.py", path, l.vkey).CombinedOutput()
+		if _, ours := preuve.Verify(bundle, []string{l.vkey}, nil); (ours == nil) != x.fits || (err == nil) != x.fits ||
+			!x.fits && !strings.Contains(string(out), "is not what was asked") {
+			t.Errorf("%s: we say %v, python3 says %s (%v)", what, ours, out, err)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (l *liar) add(f journal.Fact) journal.Row {
 // entry is a fact as it stands at an index, which may be one to come.
 func (l *liar) entry(index int, f journal.Fact) journal.Row {
 	l.t.Helper()
-	e := journal.Entry{ID: fmt.Sprintf("e-%d", index), At: time.Date(2026, 11, 22, 9, 0, index, 0, time.UTC), Fact: f}
+	e := journal.Entry{ID: fmt.Sprintf("e-%d", index), At: nine(index), Fact: f}
 	if m := f.Stream(); m != "" {
 		l.seq[m]++
 		e.StreamSeq, e.StreamPrev = l.seq[m], l.prev[m]

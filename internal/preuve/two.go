@@ -244,10 +244,12 @@ func (b *two) checkDay() error {
 }
 
 // admits holds an entry against what can be read of a selection in the entry
-// itself. The rest (actor, structure, usager, domaine, service) is the operator's
+// itself. Dates only choose among entries beside another criterion: alone they
+// bound a run, in which a clock may have stepped back. The rest (actor, structure, usager, domaine, service) is the operator's
 // word: entries hold opaque references.
 func (s Selection) admits(r journal.Record) bool {
 	return (s.Entry == nil || *s.Entry == r.Index) && (s.Mandat == "" || s.Mandat == r.Mandat) &&
 		(s.Action == "" || s.Action == string(r.Action)) &&
-		(s.Outcome == "" || s.Outcome == string(r.Outcome))
+		(s.Outcome == "" || s.Outcome == string(r.Outcome)) &&
+		(s.Complete() != Partial || s.Filter().In(r.At))
 }

@@ -161,6 +161,9 @@ func odd(l *liar) (out []journal.Row) {
 
 var ofMandat, everything = preuve.Selection{Mandat: "m-1"}, preuve.Selection{From: time.Unix(0, 0), To: time.Unix(1<<33, 0)}
 
+// nine is when a liar's entry of an index is dated.
+func nine(index int) time.Time { return time.Date(2026, 11, 22, 9, 0, index, 0, time.UTC) }
+
 // TestTruth: what an honest operator exports verifies, of every kind, with and
 // without entries that have lost their body.
 func TestTruth(t *testing.T) {
@@ -178,6 +181,12 @@ func TestTruth(t *testing.T) {
 		"an entry": func(l *liar) lie { return lie{filter: preuve.Selection{Entry: &five}, rows: l.rows[5:6:6]} },
 		"some": func(l *liar) lie {
 			return lie{filter: preuve.Selection{Action: "mandat.view"}, rows: []journal.Row{l.rows[0], l.rows[3], l.rows[9]}}
+		},
+		"some of a period": func(l *liar) lie {
+			return lie{filter: preuve.Selection{Action: "mandat.view", From: nine(2), To: nine(6)}, rows: l.rows[2:6:6]}
+		},
+		"a period that a clock stepped out of": func(l *liar) lie {
+			return lie{filter: preuve.Selection{From: nine(3), To: nine(5)}, rows: l.rows[2:6:6]}
 		},
 		"pruned mandat": func(l *liar) lie {
 			rows, under := l.empty(odd(l))

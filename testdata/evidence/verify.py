@@ -7,7 +7,7 @@ Written from docs/evidence.md and the RFCs, with nothing of Relais in it. Exits 
 and says what holds, or raises. Cosignatures and the time token are for
 `openssl ts -verify` and for tools of the witnesses.
 """
-import base64, hashlib, json, subprocess, sys, tempfile, zipfile
+import base64, datetime, hashlib, json, re, subprocess, sys, tempfile, zipfile
 
 def sha(b): return hashlib.sha256(b).digest()
 def node(l, r): return sha(b"\1" + l + r)
@@ -118,6 +118,17 @@ def walk(z, name, checkpoint, size, root, each):  # one set: each(index, leaf, e
         end = hi
     assert not lines.read(1) and not proofs.read(1), "more than the runs say"
 
+def when(text):  # RFC 3339, as something to compare: whole seconds, then nine digits
+    fraction = re.search(r"\.(\d+)", text)
+    whole = text.replace(fraction[0] if fraction else "", "").replace("Z", "+00:00")
+    return datetime.datetime.fromisoformat(whole), fraction[1].ljust(9, "0") if fraction else "0" * 9
+
+def answers(e, index, asked):  # what can be read in an entry of the criteria it was chosen by
+    for criterion, field in (("mandat", "on_behalf_of"), ("action", "action"), ("outcome", "outcome")):
+        if asked.get(criterion, e.get(field)) != e.get(field): return False
+    return (asked.get("entry", index) == index and ("from" not in asked or when(asked["from"]) <= when(e["ts"]))
+            and ("to" not in asked or when(e["ts"]) < when(asked["to"])))
+
 def two(z, vkey, since):
     f = z.read
     def digest(name):
@@ -132,7 +143,8 @@ def two(z, vkey, since):
     assert text[0] == origin + "/preuve" and manifest["origin"] == origin
     assert all(digest(n) == h for n, h in manifest["files"].items()), "not the files of the manifest"
     complete, stream, indexes, pruned, prunes = manifest["complete"], [0, None], [0, -1, -1], set(), set()
-    assert complete == {("mandat", "number"): "mandat", ("from", "to"): "run", ("entry",): "run"}.get(tuple(manifest["filter"]), "no")
+    narrowed = set(manifest["filter"]) - {"number"}
+    assert complete == ("mandat" if narrowed == {"mandat"} else "run" if narrowed <= {"from", "to"} or narrowed == {"entry"} else "no")
     def follow(h, e):
         if complete != "mandat": return
         assert e["on_behalf_of"] == manifest["filter"]["mandat"] and int(e["stream_seq"]) == stream[0] + 1, "an entry is missing"
@@ -140,6 +152,7 @@ def two(z, vkey, since):
         stream[:] = stream[0] + 1, base64.b64encode(h).decode()
     def entry(index, h, e):
         assert complete != "run" or indexes[0] == 0 or index == indexes[2] + 1, "an entry is missing"
+        assert complete != "no" or answers(e, index, manifest["filter"]), "entry %d is not what was asked" % index
         indexes[:] = indexes[0] + 1, indexes[1] if indexes[0] else index, index
         if "pruned_by" in e: pruned.add((int(e["pruned_by"]), index))
         follow(h, e)
