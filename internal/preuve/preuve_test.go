@@ -105,7 +105,7 @@ func TestEveryBitInside(t *testing.T) {
 		for at := 0; le.Uint32(bundle[at:]) == 0x04034b50; {
 			size, name := int(le.Uint32(bundle[at+18:])), int(le.Uint16(bundle[at+26:]))
 			data := bundle[at+30+name : at+30+name+size]
-			for i := 0; i < len(data)*8; i += 7 { // every bit of a seventh of the bytes, in turn
+			for i := 0; i < len(data)*8; i += 3 { // one bit in three: two or three of each byte
 				bent := bytes.Clone(bundle)
 				inside := bent[at+30+name : at+30+name+size]
 				inside[i/8] ^= 1 << (i % 8)
@@ -172,18 +172,23 @@ func TestHostileZips(t *testing.T) {
 	}
 }
 
+// FuzzVerify: nothing but the known files verifies, whether the reader has an
+// older checkpoint or not.
 func FuzzVerify(f *testing.F) {
-	known := map[string]bool{}
-	var keys []string
+	type reader struct {
+		bundle, vkey string
+		since        []byte
+	}
+	var readers []reader
 	for _, version := range versions {
-		bundle, vkey, _ := load(f, version)
-		known[string(bundle)], keys = true, append(keys, vkey)
+		bundle, vkey, since := load(f, version)
+		readers = append(readers, reader{string(bundle), vkey, nil}, reader{string(bundle), vkey, since})
 		f.Add(bundle)
 	}
 	f.Add([]byte("PK\x03\x04"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		for _, vkey := range keys {
-			if _, err := preuve.Verify(raw, []string{vkey}, nil); err == nil && !known[string(raw)] {
+		for _, r := range readers {
+			if _, err := preuve.Verify(raw, []string{r.vkey}, r.since); err == nil && r.bundle != string(raw) {
 				t.Error("another file verifies")
 			} else if err != nil && !errors.Is(err, preuve.ErrBundle) {
 				t.Error(err)
