@@ -9,7 +9,8 @@ import (
 	"relais/internal/journal"
 )
 
-// Draft is an export being gathered, entry by entry, in constant memory.
+// Draft is an export being gathered, entry by entry. It keeps nothing of each
+// entry, but a digest for each journal.prune that emptied some.
 type Draft struct {
 	filter  Selection
 	scratch func() (Spool, error)

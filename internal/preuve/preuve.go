@@ -5,8 +5,9 @@
 //
 // It guarantees that [VerifyFile] accepts exactly the bytes that [Draft.Build]
 // made: the change of any bit is refused. It verifies with another Merkle library
-// than the one that made the proofs, without database and without network. Both
-// use the same memory whatever the number of entries.
+// than the one that made the proofs, without database and without network. The
+// heap of both does not grow with the entries, but by a digest for each entry
+// journal.prune that they call for; a bundle of the first version is read whole.
 //
 // It does not prove that what was recorded is true, nor what happened after the
 // checkpoint, and it does not check the certificate of the time authority
