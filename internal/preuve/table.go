@@ -38,10 +38,13 @@ func Extracted(by journal.Actor, s Selection, form Form, count int64, sum string
 }
 
 // Undelivered is the fact that the export of the entry at index did not reach
-// whoever asked for it whole.
+// whoever asked for it whole; below 0 its index is not known.
 func Undelivered(by journal.Actor, form Form, index int64) journal.Fact {
-	return journal.NewFact(by, journal.JournalExport, journal.Object{Type: "journal"}).
-		With("format", string(form)).With("export", strconv.FormatInt(index, 10)).Failed("remise_interrompue")
+	f := journal.NewFact(by, journal.JournalExport, journal.Object{Type: "journal"}).With("format", string(form)).Failed("remise_interrompue")
+	if index < 0 {
+		return f
+	}
+	return f.With("export", strconv.FormatInt(index, 10))
 }
 
 // Table writes entries one by one.

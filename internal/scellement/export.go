@@ -87,7 +87,8 @@ func (s *Sealer) spool() (preuve.Spool, error) {
 // Export writes the export's own entry, seals, asks witnesses and time
 // authority, and returns the evidence file, which was verified before. A time
 // authority or a witness that fails is told in the warning and is not an error:
-// the rest stands without it.
+// the rest stands without it. Where there is an error once the entry stands,
+// another one says that the export reached nobody.
 func (s *Sealer) Export(ctx context.Context, from Archive, r Request) (*Finished, error) {
 	since, err := s.since(ctx, r.Since)
 	if err != nil {
@@ -98,6 +99,15 @@ func (s *Sealer) Export(ctx context.Context, from Archive, r Request) (*Finished
 		return nil, err
 	}
 	defer func() { _ = d.Close() }() // scratch files without a name
+	e, err := s.finish(ctx, d, &p, since)
+	if err != nil {
+		return nil, p.own.undelivered(ctx, from, r, err)
+	}
+	return e, nil
+}
+
+// finish makes the file of an export whose entry stands.
+func (s *Sealer) finish(ctx context.Context, d *preuve.Draft, p *recorded, since journal.Checkpoint) (*Finished, error) {
 	if err := s.attach(ctx, &p.Sealing, since); err != nil {
 		return nil, err
 	}
@@ -114,6 +124,7 @@ func (s *Sealer) Export(ctx context.Context, from Archive, r Request) (*Finished
 type recorded struct {
 	preuve.Sealing
 	count int64
+	own   own
 }
 
 // record writes the export to the journal so that it comes right after what it
@@ -139,7 +150,7 @@ func (s *Sealer) record(ctx context.Context, from Archive, r Request) (*preuve.D
 		if err == nil && fits {
 			return d, p, nil
 		}
-		if err := errors.Join(err, d.Close()); err != nil {
+		if err := errors.Join(p.own.undelivered(ctx, from, r, err), d.Close()); err != nil {
 			return nil, p, err
 		}
 	}
@@ -197,16 +208,13 @@ func addDay(ctx context.Context, from Archive, d *preuve.Draft) error {
 // enter writes the export's own entry; fits tells that nothing of the mandat
 // came between.
 func (s *Sealer) enter(ctx context.Context, from Archive, d *preuve.Draft, p *recorded, r Request) (fits bool, err error) {
+	p.own = own{}
 	m, raw, err := d.Manifest(p.Header)
 	if err != nil {
 		return false, err
 	}
 	p.Manifest, p.count = raw, m.Count
-	fact := preuve.Exported(r.By, r.Filter, raw, m.Count)
-	if err := from.Append(ctx, fact); err != nil {
-		return false, err
-	}
-	record, err := find(ctx, from, m.Last, fact, "manifeste_sha256")
+	record, err := p.own.enter(ctx, from, preuve.Exported(r.By, r.Filter, raw, m.Count), "manifeste_sha256", m.Last)
 	if err != nil || m.Complete == preuve.OneMandat && record.StreamSeq != m.Stream[0].Last+1 {
 		return false, err
 	}

@@ -30,7 +30,7 @@ func (x Exporter) Make(ctx context.Context, r Request) (*Finished, error) {
 // Failed writes that an export was not delivered whole, even when who asked has
 // gone.
 func (x Exporter) Failed(ctx context.Context, r Request, e *Finished) error {
-	return x.From.Append(context.WithoutCancel(ctx), preuve.Undelivered(r.By, r.Form, e.Index))
+	return x.From.Append(context.WithoutCancel(ctx), preuve.Undelivered(r.By, r.form(), e.Index))
 }
 
 // read calls each for every entry of a request.
@@ -72,7 +72,7 @@ func (s *Sealer) table(ctx context.Context, from Archive, r Request) (*Finished,
 	}
 	if err == nil {
 		e.Size, e.SHA256 = out.size, out.digest()
-		e.Index, err = s.enterTable(ctx, from, preuve.Extracted(r.By, r.Filter, r.Form, e.Count, e.SHA256))
+		e.Index, err = s.enterTable(ctx, from, r, e)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -80,15 +80,16 @@ func (s *Sealer) table(ctx context.Context, from Archive, r Request) (*Finished,
 	return e, nil
 }
 
-// enterTable writes a fact and finds its number.
-func (s *Sealer) enterTable(ctx context.Context, from Archive, fact journal.Fact) (int64, error) {
+// enterTable writes the entry of a table that is made and finds its number.
+func (s *Sealer) enterTable(ctx context.Context, from Archive, r Request, e *Finished) (int64, error) {
 	head, err := s.o.Tree.Head(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if err := from.Append(ctx, fact); err != nil {
-		return 0, err
+	var o own
+	read, err := o.enter(ctx, from, preuve.Extracted(r.By, r.Filter, r.Form, e.Count, e.SHA256), "sha256", head.Size-1)
+	if err != nil {
+		return 0, o.undelivered(ctx, from, r, err)
 	}
-	r, err := find(ctx, from, head.Size-1, fact, "sha256")
-	return r.Index, err
+	return read.Index, nil
 }

@@ -50,7 +50,7 @@ func find(ctx context.Context, from Archive, above int64, fact journal.Fact, mar
 	wait, stop := context.WithTimeout(ctx, numbered)
 	defer stop()
 	for {
-		records, err := from.Journal(wait, journal.Filter{Action: journal.JournalExport, Limit: 100})
+		records, err := from.Journal(wait, journal.Filter{Action: journal.JournalExport, Outcome: journal.OK, Limit: 100})
 		if err != nil {
 			return journal.Record{}, err
 		}
