@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -143,18 +142,18 @@ func encode(m any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func parseManifest(raw []byte) (Manifest, error) {
-	var m Manifest
+// parseAs reads the manifest of one version, in the one form it has.
+func parseAs(raw []byte, m any, format *string, want string) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&m); err != nil {
-		return m, fmt.Errorf("%w: manifest.json illisible", ErrBundle)
+	if err := dec.Decode(m); err != nil {
+		return refuse("manifest.json illisible")
 	}
 	again, err := encode(m)
-	if err != nil || !bytes.Equal(again, raw) || m.Format != Format {
-		return m, fmt.Errorf("%w: manifest.json n’est pas de la forme %s", ErrBundle, Format)
+	if err != nil || !bytes.Equal(again, raw) || *format != want {
+		return refuse("manifest.json n’est pas de la forme %s", want)
 	}
-	return m, nil
+	return nil
 }
 
 // Exported is the fact of an export of evidence. That of a mandat is the next

@@ -2,7 +2,6 @@ package preuve
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,20 +39,6 @@ type manifestOne struct {
 	Indexes     []int64           `json:"indexes"`
 	Streams     []Stream          `json:"streams"`
 	Files       map[string]string `json:"files"`
-}
-
-func parseManifestOne(raw []byte) (manifestOne, error) {
-	var m manifestOne
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&m); err != nil {
-		return m, refuse("manifest.json illisible")
-	}
-	again, err := encode(m)
-	if err != nil || !bytes.Equal(again, raw) || m.Format != formatOne {
-		return m, refuse("manifest.json n’est pas de la forme %s", formatOne)
-	}
-	return m, nil
 }
 
 // one is the verification of a bundle of the first version.
@@ -107,7 +92,7 @@ func (b *one) checkSeal() error {
 }
 
 func (b *one) checkManifest() (err error) {
-	if b.m, err = parseManifestOne(b.files[fileManifest]); err != nil {
+	if err = parseAs(b.files[fileManifest], &b.m, &b.m.Format, formatOne); err != nil {
 		return err
 	}
 	if len(b.m.Files) != 3 {
@@ -247,11 +232,7 @@ func (b *one) checkExport(rows []journal.Row) (journal.Record, error) {
 	if b.m.Filter.Mandat == "" {
 		return r, nil
 	}
-	last := b.m.Streams[0]
-	if r.Mandat != last.Mandat || r.StreamSeq != last.Last+1 || r.StreamPrev() != last.Leaf {
-		return r, refuse("il manque des entrées du mandat à la fin de l’export")
-	}
-	return r, nil
+	return r, follows(r, b.m.Streams[0])
 }
 
 // streamsOf gathers the counters and refuses a gap or a broken link.

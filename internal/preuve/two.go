@@ -93,7 +93,7 @@ func (b *two) checkSeal(files []item) error {
 			list = append(list, listed{f.name, f.sum})
 		}
 	}
-	if b.m, err = parseManifest(b.files[fileManifest]); err != nil {
+	if err = parseAs(b.files[fileManifest], &b.m, &b.m.Format, Format); err != nil {
 		return err
 	}
 	if sealLines(b.m.Origin, Format, list) != text {
@@ -215,11 +215,7 @@ func (b *two) checkExport() error {
 	if b.m.Complete != OneMandat {
 		return nil
 	}
-	last := b.m.Stream[0]
-	if r.Mandat != last.Mandat || r.StreamSeq != last.Last+1 || r.StreamPrev() != last.Leaf {
-		return refuse("il manque des entrées du mandat à la fin de l’export")
-	}
-	return nil
+	return follows(r, b.m.Stream[0])
 }
 
 // checkDay proves the daily summary, and that the list beside it is the one it

@@ -163,3 +163,12 @@ func (b *bundle) checkOutside(since []byte, r *Report) (err error) {
 	}
 	return err
 }
+
+// follows holds a mandat's export to be the next entry of the mandat's own
+// stream.
+func follows(export journal.Record, last Stream) error {
+	if export.Mandat != last.Mandat || export.StreamSeq != last.Last+1 || export.StreamPrev() != last.Leaf {
+		return refuse("il manque des entrées du mandat à la fin de l’export")
+	}
+	return nil
+}
