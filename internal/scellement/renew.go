@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -34,6 +35,8 @@ type Tokens interface {
 // Renew has the authority stamp, in one document, every kept token whose
 // certificate ends within ninety days and that no renewal covers for longer; so
 // that the old dates can be believed after that end. It tells how many were due.
+// What is kept and cannot be read is left out and is an error, which holds up
+// none of the others.
 func (s *Sealer) Renew(ctx context.Context) (due int, err error) {
 	due, err = s.renew(ctx)
 	s.note(func(st *State) { st.RenewFail = said(err) })
@@ -48,56 +51,85 @@ func (s *Sealer) renew(ctx context.Context) (due int, err error) {
 	s.stamping.Lock()
 	defer s.stamping.Unlock()
 	limit := s.o.Now().Add(renewBefore)
-	doc, size, due, err := s.toRenew(ctx, last.Origin, limit)
-	if err != nil || due == 0 {
-		return due, err
+	todo, err := s.toRenew(ctx, last.Origin, limit)
+	if err != nil || todo.due == 0 {
+		return 0, errors.Join(err, todo.rubbish.err())
 	}
-	token, at, authority, err := s.askTime(ctx, doc)
+	token, at, authority, err := s.askTime(ctx, todo.doc)
 	if err != nil {
-		return due, fmt.Errorf("renouvellement: %w", err)
+		return todo.due, errors.Join(fmt.Errorf("renouvellement: %w", err), todo.rubbish.err())
 	}
-	data := append(doc, "\n"+base64.StdEncoding.EncodeToString(token)+"\n"...)
+	data := append(todo.doc, "\n"+base64.StdEncoding.EncodeToString(token)+"\n"...)
 	name := authority + " " + at.Format(time.RFC3339)
-	err = s.o.Shelf.Attest(ctx, journal.Attestation{Origin: last.Origin, Size: size, Kind: journal.Renewal, Name: name, Data: data, At: at})
+	err = s.o.Shelf.Attest(ctx, journal.Attestation{Origin: last.Origin, Size: todo.size, Kind: journal.Renewal, Name: name, Data: data, At: at})
 	if err == nil {
-		s.note(func(st *State) { st.RenewedAt, st.Renewed = at, due })
+		s.note(func(st *State) { st.RenewedAt, st.Renewed = at, todo.due })
 	}
-	return due, err
+	return todo.due, errors.Join(err, todo.rubbish.err())
+}
+
+// rubbish is what is kept and cannot be read: how much, and the first of it.
+type rubbish struct {
+	count int
+	first error
+}
+
+func (r *rubbish) add(what string, size int64, err error) {
+	if r.count++; r.count == 1 {
+		r.first = fmt.Errorf("%s à %d entrées: %w", what, size, err)
+	}
+}
+
+func (r *rubbish) err() error {
+	if r.count > 1 {
+		return fmt.Errorf("%w (et %d autres illisibles)", r.first, r.count-1)
+	}
+	return r.first
+}
+
+// renewal is a document to stamp.
+type renewal struct {
+	doc     []byte
+	size    int64 // of the largest tree a token in it is about
+	due     int
+	rubbish rubbish
 }
 
 // toRenew writes the document: a line for each token that is due, and one for
 // each renewal made before, whose own token ends too.
-func (s *Sealer) toRenew(ctx context.Context, origin string, limit time.Time) (doc []byte, size int64, due int, err error) {
-	covered, lines, err := s.covered(ctx, origin, limit)
+func (s *Sealer) toRenew(ctx context.Context, origin string, limit time.Time) (r renewal, err error) {
+	covered, lines, err := s.covered(ctx, origin, limit, &r.rubbish)
 	if err != nil {
-		return nil, 0, 0, err
+		return r, err
 	}
 	var b bytes.Buffer
 	b.WriteString(renewFormat + "\n" + origin + "\n")
 	for above := int64(0); ; {
 		page, err := s.o.Tokens.Stamped(ctx, origin, above, renewPage)
 		if err != nil {
-			return nil, 0, 0, err
+			return r, err
 		}
 		for _, t := range page {
 			above = t.Size
 			read, err := preuve.ReadToken(t.Data, t.Note)
 			if err != nil {
-				return nil, 0, 0, fmt.Errorf("jeton gardé à %d entrées: %w", t.Size, err)
+				r.rubbish.add("jeton gardé", t.Size, err)
+				continue
 			}
 			line := tokenLine(t)
 			if read.Until.After(limit) || covered[line] {
 				continue
 			}
 			b.WriteString(line)
-			size, due = t.Size, due+1
+			r.size, r.due = t.Size, r.due+1
 		}
 		if len(page) < renewPage {
 			break
 		}
 	}
 	b.WriteString(lines)
-	return b.Bytes(), size, due, nil
+	r.doc = b.Bytes()
+	return r, nil
 }
 
 func tokenLine(t journal.Stamped) string {
@@ -107,7 +139,7 @@ func tokenLine(t journal.Stamped) string {
 
 // covered lists the lines of the renewals whose own certificate lasts beyond the
 // limit, and a line for each renewal.
-func (s *Sealer) covered(ctx context.Context, origin string, limit time.Time) (map[string]bool, string, error) {
+func (s *Sealer) covered(ctx context.Context, origin string, limit time.Time, bad *rubbish) (map[string]bool, string, error) {
 	all, err := s.o.Tokens.Renewals(ctx, origin)
 	if err != nil {
 		return nil, "", err
@@ -116,7 +148,8 @@ func (s *Sealer) covered(ctx context.Context, origin string, limit time.Time) (m
 	for _, a := range all {
 		doc, token, err := ReadRenewal(a.Data)
 		if err != nil {
-			return nil, "", fmt.Errorf("renouvellement gardé à %d entrées: %w", a.Size, err)
+			bad.add("renouvellement gardé", a.Size, err)
+			continue
 		}
 		sum := sha256.Sum256(a.Data)
 		lines += fmt.Sprintf("renouvellement %d %s\n", a.Size, hex.EncodeToString(sum[:]))
