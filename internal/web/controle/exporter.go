@@ -178,7 +178,11 @@ func (d *Desk) toExport(r *http.Request) (exported, error) {
 	f.Limit, f.Before = 0, 0
 	x.request.Filter = selection(f, q)
 	if q.form.Invalid() || q.nothing || len(q.names) == 0 {
-		return x, &desk.Problem{Status: http.StatusNotFound, Title: "Rien à exporter", Text: "Aucun critère ne dit quelles entrées exporter.",
+		text := "Aucun critère ne dit quelles entrées exporter."
+		if len(q.unknown) > 0 {
+			text = q.unknown[0].Term + " " + q.unknown[0].Text + "."
+		}
+		return x, &desk.Problem{Status: http.StatusNotFound, Title: "Rien à exporter", Text: text,
 			Do: []string{"Cherchez dans le journal avec une période ou un autre critère, puis exportez ce que vous avez trouvé."}, Next: page.Link{Href: home, Text: "Ouvrir le journal"}}
 	}
 	if _, query, ok := strings.Cut(q.link(0), "?"); ok {

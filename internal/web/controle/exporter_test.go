@@ -67,6 +67,10 @@ func TestExportPage(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
+	var nothing *desk.Problem
+	if _, err := pagecheck.Serve(t, routes, v, "GET", "/controle/exporter?mandat=XXXXXXXXXXXX", nil); !errors.As(err, &nothing) || !strings.Contains(nothing.Text, "« XXXXXXXXXXXX », inconnu dans cette mission") {
+		t.Errorf("an unknown number: %v", err)
+	}
 	if h.exportErr == nil && h.failed != 0 {
 		t.Error("a delivery failed")
 	}
