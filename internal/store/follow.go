@@ -31,8 +31,8 @@ func (e located) codes() []string {
 }
 
 // follower derives rows from numbered entries, in the order of the tree, off the
-// way of those who write. What it derives can always be made again from the
-// journal: it is no state, and needs no entry.
+// way of those who write. What it derives can be made again from the journal, but
+// for what pruned entries told: it is no state, and needs no entry.
 type follower interface {
 	name() string
 	// derive reads what it needs, outside any transaction, and returns what writes
