@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -35,10 +36,11 @@ type writer struct {
 }
 
 type request struct {
-	ctx  context.Context // without cancel: carries the request's id only
-	run  func(*tx) error
-	err  error
-	done chan error
+	ctx   context.Context // without cancel: carries the request's id only
+	run   func(*tx) error
+	taken atomic.Bool // by the writer, which runs it, or by the caller, who gave up
+	err   error
+	done  chan error
 }
 
 func startWriter(s *Store, db *sqlx.DB, conn *sqlx.Conn) *writer {
@@ -49,8 +51,9 @@ func startWriter(s *Store, db *sqlx.DB, conn *sqlx.Conn) *writer {
 	return w
 }
 
-// write queues an action and waits. A caller that stops waiting leaves its
-// action in the group.
+// write queues an action and waits. A caller may give up until the action is
+// begun: then it is never run. Later half of it may be done, by another goroutine
+// and into what the caller would read, so the caller learns how it ended.
 func (w *writer) write(ctx context.Context, _ hold, run func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -63,7 +66,10 @@ func (w *writer) write(ctx context.Context, _ hold, run func(*tx) error) error {
 	case err := <-r.done:
 		return err
 	case <-ctx.Done():
-		return ctx.Err()
+		if r.taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		return <-r.done
 	}
 }
 
@@ -102,20 +108,28 @@ func (w *writer) loop() {
 	defer close(w.done)
 	batch := make([]*request, 0, batchMax)
 	for first := range w.requests {
-		batch = append(batch[:0], first)
-		for len(batch) < batchMax {
-			select {
-			case r, ok := <-w.requests:
-				if ok {
-					batch = append(batch, r)
-					continue
-				}
-			default:
-			}
+		if batch = w.gather(batch[:0], first); len(batch) > 0 {
+			w.answer(batch, w.group(batch))
+		}
+	}
+}
+
+// gather takes what is queued now and whose caller still waits.
+func (w *writer) gather(batch []*request, r *request) []*request {
+	for ok := true; ok; {
+		if r.taken.CompareAndSwap(false, true) {
+			batch = append(batch, r)
+		}
+		if len(batch) == batchMax {
 			break
 		}
-		w.answer(batch, w.group(batch))
+		select {
+		case r, ok = <-w.requests:
+		default:
+			ok = false
+		}
 	}
+	return batch
 }
 
 // group commits a batch; its error refuses all of it.

@@ -48,14 +48,14 @@ func size(t *testing.T, s *Store) int64 {
 }
 
 // TestNeighbours: in one crowd some cancel, some panic, some fail, some break a
-// constraint; exactly those that were told nil, and those that gave up, count.
+// constraint; exactly those that were told nil count.
 func TestNeighbours(t *testing.T) {
 	for _, engine := range []string{SQLite, PostgreSQL} {
 		t.Run(engine, func(t *testing.T) {
 			s := openEmpty(t, engine)
 			var wg sync.WaitGroup
 			var mu sync.Mutex
-			good, left := int64(0), int64(0)
+			good := int64(0)
 			for i := range 400 {
 				wg.Go(func() {
 					ctx, cancel := context.WithCancel(context.Background())
@@ -83,16 +83,15 @@ func TestNeighbours(t *testing.T) {
 					switch {
 					case err == nil && (i%5 == 0 || i%5 == 4):
 						good++
-					case i%5 == 0 && errors.Is(err, context.Canceled):
-						left++
+					case i%5 == 0 && errors.Is(err, context.Canceled): // not written
 					case err == nil || i%5 == 4:
 						t.Errorf("%d = %v", i, err)
 					}
 				})
 			}
 			wg.Wait()
-			if n := size(t, s); n < good || n > good+left {
-				t.Errorf("%d entries for %d acknowledged and %d given up", n, good, left)
+			if n := size(t, s); n != good {
+				t.Errorf("%d entries for %d acknowledged", n, good)
 			}
 			if _, commits := s.Counts(); engine == SQLite {
 				t.Logf("%d commits for %d writes", commits, good)
