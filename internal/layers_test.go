@@ -29,6 +29,7 @@ var (
 		"internal/signal",       // what in the journal is worth a second look
 		"internal/usager",
 		"internal/aidant",
+		"internal/facteur",      // what an agent proves themselves with
 		"internal/habilitation", // admission of structures and aidants
 		"internal/mandat",       // the mandat and its autorisations
 		"internal/acte",         // the written mandat
@@ -45,6 +46,7 @@ var (
 		"internal/coffre",     // encryption of personal data
 		"internal/store",      // SQLite and PostgreSQL
 		"internal/login",      // relying party to ProConnect and FranceConnect
+		"internal/passkey",    // WebAuthn, towards browsers
 		"internal/session",    // who sits at this browser
 		"internal/provider",   // OpenID Provider towards the hub
 		"internal/notify",     // mail, SMS, outbox
@@ -136,6 +138,8 @@ var reserved = map[string][]string{
 	"github.com/coreos/go-oidc/":           {"internal/login"}, // not the sandbox: it checks with code of its own
 	"golang.org/x/oauth2":                  {"internal/login"},
 	"github.com/gorilla/sessions":          {"internal/session"},
+	"github.com/go-webauthn/":              {"internal/passkey"},
+	"github.com/pquerna/otp/":              {"internal/facteur"},
 	"github.com/gorilla/securecookie":      {"internal/session"},
 	"github.com/tink-crypto/tink-go/":      {"internal/coffre"},
 	"github.com/chromedp/":                 {testkit},

@@ -33,7 +33,7 @@ func (u reuse) Live(r *http.Request, clientID string, since time.Time) (provider
 	if err != nil {
 		return provider.Live{}, err
 	}
-	if who.Session.Entrusted != "" || !who.Aidant.Has(aidant.RoleAidant) {
+	if who.Session.Entrusted != "" || who.Session.Enrolling() || !who.Aidant.Has(aidant.RoleAidant) {
 		return provider.Live{}, provider.ErrNoChoice
 	}
 	logins, err := u.store.LiveLogins(r.Context(), who.Aidant.ID, who.Session.Ref, clientID, since)

@@ -25,6 +25,7 @@ var (
 	ErrNotFound  = errors.New("agent introuvable")
 	ErrOther     = errors.New("un autre agent s'est identifié")
 	ErrSession   = errors.New("session inconnue ou terminée")
+	ErrEnrolling = errors.New("session d'enrôlement seulement")
 )
 
 // Role is what an agent may do.

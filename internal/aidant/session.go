@@ -1,6 +1,23 @@
 package aidant
 
-import "time"
+import (
+	"strings"
+	"time"
+)
+
+// How an agent proved themselves, as [Session.Auth] and the journal say it. One
+// who came by ProConnect has "proconnect:" and the level.
+const (
+	AuthPasskey    = "relais:passkey"        // a passkey, with user verification
+	AuthTOTP       = "relais:totp"           // pass phrase and code of an application
+	AuthPhrase     = "relais:phrase-secours" // pass phrase and a recovery code in the place of the other
+	AuthSecours    = "relais:secours"        // a recovery code alone: enrols, and nothing else
+	AuthInvitation = "relais:invitation"     // an invitation's or a reset's code: enrols, and nothing else
+)
+
+// EnrolmentLife is how long a session lasts that may only enrol a factor,
+// whatever happens in it.
+const EnrolmentLife = 15 * time.Minute
 
 // Session is an agent's session as the server keeps it. The browser holds an
 // opaque identifier; Ref is its SHA-256 in hexadecimal, and all that is stored.
@@ -10,14 +27,28 @@ type Session struct {
 	OrganisationID string
 	CreatedAt      time.Time // absolute limit counts from here
 	SeenAt         time.Time // idle limit counts from here; written at most once a minute
-	AuthAt         time.Time // last identification at the provider
-	Auth           string    // "proconnect:eidas1-mfa"
+	AuthAt         time.Time // last identification, at the provider or here
+	Auth           string    // "proconnect:eidas1-mfa", or one of the constants above
 	Device         string    // a word on the browser, such as "Firefox sur Windows"
 	Entrusted      string    // the mandat whose signature the screen is entrusted for (« confiée »), or ""
 	Data           []byte    // sealed by the session package
 }
 
+// Enrolling tells a session that reaches nothing but the enrolment of a factor.
+func (s Session) Enrolling() bool { return s.Auth == AuthSecours || s.Auth == AuthInvitation }
+
+// ByProvider tells a session that the agent opened at their identity provider.
+func (s Session) ByProvider() bool { return strings.HasPrefix(s.Auth, "proconnect:") }
+
 // Ended tells whether the session is past one of its limits.
 func (s Session) Ended(at time.Time, idle, max time.Duration) bool {
-	return at.Sub(s.SeenAt) >= idle || at.Sub(s.CreatedAt) >= max
+	return at.Sub(s.SeenAt) >= idle || at.Sub(s.CreatedAt) >= s.Max(max)
+}
+
+// Max is the session's absolute limit, where max is the others'.
+func (s Session) Max(max time.Duration) time.Duration {
+	if s.Enrolling() {
+		return min(max, EnrolmentLife)
+	}
+	return max
 }

@@ -98,6 +98,15 @@ const (
 	SignalSee       Action = "signal.see"
 )
 
+// What an agent proves themselves with.
+const (
+	FacteurEnroll Action = "facteur.enroll"
+	FacteurRemove Action = "facteur.remove"
+	FacteurCodes  Action = "facteur.codes"
+	FacteurUse    Action = "facteur.use"
+	FacteurRefuse Action = "facteur.refuse"
+)
+
 type label struct {
 	text  string
 	class Class
@@ -171,6 +180,12 @@ var labels = map[Action]label{
 	RechercheSave:   {"Recherche enregistrée", Access},
 	RechercheDelete: {"Recherche enregistrée supprimée", Access},
 	SignalSee:       {"Signal marqué comme vu", Evidence},
+
+	FacteurEnroll: {"Facteur d’authentification ajouté", Evidence},
+	FacteurRemove: {"Facteur d’authentification supprimé", Evidence},
+	FacteurCodes:  {"Codes de secours renouvelés", Evidence},
+	FacteurUse:    {"Agent identifié de nouveau par son facteur", Access},
+	FacteurRefuse: {"Facteur d’authentification refusé", Access},
 
 	JournalEpoch:  {"Nouvelle époque du journal", Evidence},
 	JournalRotate: {"Clé du journal changée", Evidence},

@@ -157,7 +157,7 @@ func (m *Manager) over(s aidant.Session, a aidant.Aidant, o organisation.Organis
 		return "structure_suspendue", fmt.Errorf("%w: %w", aidant.ErrSession, aidant.ErrSuspended)
 	case s.SeenAt.Sub(now) > fromAhead:
 		return "horloge_reculee", aidant.ErrSession
-	case now.Sub(s.CreatedAt) >= m.opt.Max:
+	case now.Sub(s.CreatedAt) >= s.Max(m.opt.Max):
 		return "duree_maximale", aidant.ErrSession
 	case s.Ended(now, m.opt.Idle, m.opt.Max):
 		return "inactivite", aidant.ErrSession
@@ -169,7 +169,7 @@ func (m *Manager) over(s aidant.Session, a aidant.Aidant, o organisation.Organis
 // of. Before that moment any request extends an idle session, up to the
 // absolute limit.
 func (m *Manager) EndsAt(s aidant.Session) time.Time {
-	idle, max := s.SeenAt.Add(m.opt.Idle), s.CreatedAt.Add(m.opt.Max)
+	idle, max := s.SeenAt.Add(m.opt.Idle), s.CreatedAt.Add(s.Max(m.opt.Max))
 	if max.Before(idle) {
 		return max
 	}

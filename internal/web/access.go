@@ -114,6 +114,12 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request) (desk.Visit, erro
 // the journal.
 func (s *Server) check(rt desk.Route, v desk.Visit, r *http.Request) error {
 	switch entrusted := v.Session.Entrusted != ""; {
+	case v.Session.Enrolling() && rt.Access != desk.Enrolment && rt.Pattern != "POST /deconnexion":
+		return s.refuse(rt, v, r, "enrolement", &desk.Problem{Status: http.StatusForbidden, Cause: aidant.ErrEnrolling,
+			Title: "Enregistrez d’abord un facteur d’authentification",
+			Text:  "Cette session, ouverte par un code, ne sert qu’à enregistrer une clé d’accès ou une application de codes. Rien n’a été modifié.",
+			Do:    []string{"Enregistrez votre facteur, puis identifiez-vous avec lui : toutes vos pages s’ouvriront."},
+			Next:  page.Link{Href: desk.EnrolmentHome, Text: "Enregistrer un facteur"}})
 	case rt.Access == desk.Handover:
 		return nil
 	case rt.Access == desk.Usager && !entrusted:

@@ -66,7 +66,7 @@ func plain(h http.Handler) desk.Handler {
 // home tells an individual from a professional; an agent goes to their desk.
 func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
 	if v := desk.Of(r); v.Aidant.ID != "" {
-		http.Redirect(w, r, desk.Home(v.Aidant), http.StatusSeeOther)
+		http.Redirect(w, r, v.Home(), http.StatusSeeOther)
 		return nil
 	}
 	return s.public("public/accueil", "Vos démarches avec un aidant")(w, r)

@@ -31,6 +31,9 @@ func (d *Desk) entrance(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
 	to := localPath(r.URL.Query().Get("retour"))
 	if v.Aidant.ID != "" {
+		if v.Session.Enrolling() {
+			to = v.Home()
+		}
 		http.Redirect(w, r, destination(to, v.Aidant), http.StatusSeeOther)
 		return nil
 	}

@@ -42,7 +42,7 @@ func (d *Desk) leave(w http.ResponseWriter, r *http.Request) error {
 func (d *Desk) left(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
 	if v.Aidant.ID != "" {
-		http.Redirect(w, r, desk.Home(v.Aidant), http.StatusSeeOther)
+		http.Redirect(w, r, v.Home(), http.StatusSeeOther)
 		return nil
 	}
 	return d.Pages.Render(w, http.StatusOK, "compte/deconnecte", &page.Plain{Layout: v.Layout("Vous êtes déconnecté", "")})

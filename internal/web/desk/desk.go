@@ -27,10 +27,13 @@ import (
 type Access string
 
 // The accesses. All but Public, Protocol and Usager refuse an entrusted screen.
+// All but Public, Protocol, Enrolment and leaving refuse a session that may only
+// enrol a factor.
 const (
 	Public         Access = "public"         // anyone
 	Protocol       Access = "protocole"      // OpenID Connect endpoints, with checks of their own
 	Agent          Access = "agent"          // any agent who is signed in
+	Enrolment      Access = "enrolement"     // signed in, or here to enrol a factor and for nothing else
 	Aidant         Access = "aidant"         // the aidant's counter
 	Referent       Access = "referent"       // the structure's team
 	Auditeur       Access = "auditeur"       // the journal
@@ -144,6 +147,17 @@ var sections = []section{
 	{aidant.RoleAdministrateur, "/administration", "Habilitations"},
 }
 
+// EnrolmentHome is the only desk of a session that may only enrol a factor.
+const EnrolmentHome = "/compte/facteurs"
+
+// Home is where the visitor starts.
+func (v Visit) Home() string {
+	if v.Session.Enrolling() {
+		return EnrolmentHome
+	}
+	return Home(v.Aidant)
+}
+
 // Home is where an agent starts, by their first role.
 func Home(a aidant.Aidant) string {
 	for _, s := range sections {
@@ -164,7 +178,7 @@ func (v Visit) Layout(title, current string) page.Layout {
 	clock := v.Clock
 	l.Session = &clock
 	for _, s := range sections {
-		if v.Aidant.Has(s.role) {
+		if v.Aidant.Has(s.role) && !v.Session.Enrolling() {
 			l.Nav = append(l.Nav, page.NavLink{Href: s.href, Text: s.text, Current: s.href == current})
 		}
 	}
