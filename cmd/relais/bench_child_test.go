@@ -31,10 +31,13 @@ import (
 
 // benchChild makes this test binary a server whose processor time is measured:
 // "relais ES256 DIR" is a whole Relais on a durable SQLite database, "floor
-// ES256 DIR" only answers HTTP and signs. TEST_BENCH_PROFILE=FILE makes it
-// write a CPU profile.
+// ES256 DIR" only answers HTTP and signs. A fourth word is the database, when it is
+// another. TEST_BENCH_JWKS are the hub's public keys, where it signs what it sends
+// and wants its answers encrypted. TEST_BENCH_PROFILE=FILE makes the child write a
+// CPU profile.
 const (
 	benchChild   = "TEST_BENCH_CHILD"
+	benchKeys    = "TEST_BENCH_JWKS"
 	benchProfile = "TEST_BENCH_PROFILE"
 )
 
@@ -45,6 +48,7 @@ type childAt struct{ Relais, Hub, Services string }
 type spent struct {
 	CPU                 int64 // µs, user and system
 	RSS                 int64 // KiB, the most so far
+	Now, Heap           int64 // KiB, resident now; of it, what no file is behind
 	Statements, Commits int64
 }
 
@@ -63,7 +67,8 @@ func serveBench(what string) {
 		go func() { <-ctx.Done(); done <- server.Close() }()
 		go func() { _ = server.Serve(l.relais) }()
 	} else {
-		d := orDie(benchHouse(ctx, words[1], words[2], l, at))
+		database := append(words, "sqlite:"+words[2]+"/relais.db")[3]
+		d := orDie(benchHouse(ctx, words[1], words[2], database, l, at))
 		st = d.store
 		go func() { done <- d.run(ctx, l) }()
 	}
@@ -88,6 +93,10 @@ func spentSoFar(st *store.Store) spent {
 	var u syscall.Rusage
 	orDie(0, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	s := spent{CPU: (u.Utime.Nano() + u.Stime.Nano()) / 1000, RSS: u.Maxrss}
+	for line := range strings.Lines(string(orDie(os.ReadFile("/proc/self/status")))) {
+		_, _ = fmt.Sscanf(line, "VmRSS: %d", &s.Now)    // another line
+		_, _ = fmt.Sscanf(line, "RssAnon: %d", &s.Heap) // another line
+	}
 	if st != nil {
 		s.Statements, s.Commits = st.Counts()
 	}
@@ -111,8 +120,8 @@ func mustListeners() (l listeners) {
 
 // benchHouse is the demo with other algorithms and the log of serve, which
 // writes a line a request.
-func benchHouse(ctx context.Context, alg, dir string, l listeners, at childAt) (*demoHouse, error) {
-	cfg, err := config.LoadDemo([]string{"RELAIS_DATA=" + dir, "RELAIS_DATABASE_URL=sqlite:" + dir + "/relais.db", "RELAIS_PUBLIC_URL=" + at.Relais,
+func benchHouse(ctx context.Context, alg, dir, database string, l listeners, at childAt) (*demoHouse, error) {
+	cfg, err := config.LoadDemo([]string{"RELAIS_DATA=" + dir, "RELAIS_DATABASE_URL=" + database, "RELAIS_PUBLIC_URL=" + at.Relais,
 		"RELAIS_LISTEN=" + l.relais.Addr().String(), "RELAIS_DEMO_AGENTS=" + l.agents.Addr().String(),
 		"RELAIS_DEMO_FRANCECONNECT=" + l.hub.Addr().String(), "RELAIS_DEMO_SERVICES=" + l.services.Addr().String(),
 		"RELAIS_COURRIEL_ABSENT=absent@relais.example"})
@@ -130,7 +139,14 @@ func benchHouse(ctx context.Context, alg, dir string, l listeners, at childAt) (
 	if err != nil {
 		return nil, err
 	}
-	h, err := build(ctx, demoConfig(cfg, conf), slog.New(slog.NewJSONHandler(null, nil)), true)
+	cfg = demoConfig(cfg, conf)
+	if keys := os.Getenv(benchKeys); keys != "" {
+		hub := &cfg.Clients[0]
+		hub.ClientSecret, hub.TokenEndpointAuthMethod, hub.JWKS = "", config.AuthPrivateKey, json.RawMessage(keys)
+		hub.IDTokenEncryptedResponseAlg, hub.IDTokenEncryptedResponseEnc = "ECDH-ES", "A256GCM"
+		hub.UserinfoEncryptedResponseAlg, hub.UserinfoEncryptedResponseEnc = "ECDH-ES", "A256GCM"
+	}
+	h, err := build(ctx, cfg, slog.New(slog.NewJSONHandler(null, nil)), true)
 	if err != nil {
 		return nil, err
 	}
@@ -179,11 +195,14 @@ type child struct {
 	name string
 }
 
-func startChild(b *testing.B, kind, alg string) *child {
+func startChild(b *testing.B, kind, alg string, change ...func(*exec.Cmd)) *child {
 	b.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), benchChild+"="+kind+" "+alg+" "+filepath.Join(b.TempDir(), "data"))
 	cmd.Stderr = os.Stderr
+	for _, f := range change {
+		f(cmd)
+	}
 	c := &child{name: kind + " " + alg}
 	var err error
 	if c.in, err = cmd.StdinPipe(); err != nil {

@@ -27,11 +27,13 @@ type driver struct {
 	mandat       string
 	domaine      string
 	http         *http.Client
+	prove        func(form url.Values) // proves the hub at /token; nil: by its secret
+	dots         int                   // of a token that it is given: 4 when it is encrypted
 }
 
 // newDriver keeps as many connections as there are clients.
 func newDriver(relais, hub string, clients int) *driver {
-	return &driver{relais: relais, back: hub + "/api/v2/oidc-callback", client: sandbox.DefaultConfig().HubAtRelais,
+	return &driver{relais: relais, back: hub + "/api/v2/oidc-callback", client: sandbox.DefaultConfig().HubAtRelais, dots: 2,
 		http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
@@ -70,6 +72,20 @@ func (d *driver) login(ctx context.Context) error {
 	if _, err := d.send(ctx, http.MethodGet, page+"/mandats/"+d.mandat, nil, 200, d.session, pending); err != nil {
 		return err
 	}
+	return d.choose(ctx, page, pending)
+}
+
+// bare is one delegated login without the pages on which the aidant looks and
+// chooses: what the hub asks for and what the aidant answers.
+func (d *driver) bare(ctx context.Context) error {
+	back, pending, err := d.arrive(ctx)
+	if err != nil {
+		return err
+	}
+	return d.choose(ctx, d.relais+back, pending)
+}
+
+func (d *driver) choose(ctx context.Context, page string, pending *http.Cookie) error {
 	left, err := d.send(ctx, http.MethodPost, page, url.Values{"mandat": {d.mandat}, "domaine": {d.domaine}}, 200, d.session, pending)
 	if err != nil {
 		return err
@@ -101,8 +117,13 @@ func (d *driver) arrive(ctx context.Context) (string, *http.Cookie, error) {
 
 // redeem is the hub's own part.
 func (d *driver) redeem(ctx context.Context, code string) error {
-	a, err := d.send(ctx, http.MethodPost, d.relais+"/token", url.Values{"grant_type": {"authorization_code"}, "code": {code},
-		"redirect_uri": {d.back}, "client_id": {d.client.ID}, "client_secret": {d.client.Secret}}, 200)
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {d.back}, "client_id": {d.client.ID}}
+	if d.prove == nil {
+		form.Set("client_secret", d.client.Secret)
+	} else {
+		d.prove(form)
+	}
+	a, err := d.send(ctx, http.MethodPost, d.relais+"/token", form, 200)
 	if err != nil {
 		return err
 	}
@@ -110,7 +131,7 @@ func (d *driver) redeem(ctx context.Context, code string) error {
 		Access string `json:"access_token"`
 		ID     string `json:"id_token"`
 	}
-	if err := json.Unmarshal([]byte(a.body), &token); err != nil || strings.Count(token.ID, ".") != 2 {
+	if err := json.Unmarshal([]byte(a.body), &token); err != nil || strings.Count(token.ID, ".") != d.dots {
 		return fmt.Errorf("token: %q, %w", a.body, err)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.relais+"/userinfo", nil)
@@ -119,7 +140,7 @@ func (d *driver) redeem(ctx context.Context, code string) error {
 	}
 	r.Header.Set("Authorization", "Bearer "+token.Access)
 	a, err = d.do(r, 200)
-	if err == nil && strings.Count(a.body, ".") != 2 {
+	if err == nil && strings.Count(a.body, ".") != d.dots {
 		err = fmt.Errorf("userinfo: %q", a.body)
 	}
 	return err

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,10 +40,7 @@ func BenchmarkDelegatedLogin(b *testing.B) {
 	for _, s := range servers {
 		s.start, s.logins, s.perLogin = s.child.spent(b), 0, nil
 	}
-	rounds := loginRounds
-	if n, err := strconv.Atoi(os.Getenv("TEST_BENCH_ROUNDS")); err == nil && n > 0 {
-		rounds = n
-	}
+	rounds := benchRounds()
 	for range rounds {
 		for _, s := range servers {
 			s.run(b, loginSlice)
@@ -67,6 +63,7 @@ func profile(b *testing.B, servers []*loginServer) {
 type loginServer struct {
 	*driver
 	child    *child
+	play     func(context.Context) error // one login
 	start    spent
 	logins   int64
 	perLogin []float64 // µs of server CPU per login, a slice each
@@ -75,9 +72,17 @@ type loginServer struct {
 func startLoginServer(b *testing.B, kind, alg string) *loginServer {
 	b.Helper()
 	c := startChild(b, kind, alg)
+	s := serverOf(b, c)
+	s.play = s.login
+	return s
+}
+
+// serverOf is a running child with a driver that may log in.
+func serverOf(b *testing.B, c *child) *loginServer {
+	b.Helper()
 	s := &loginServer{child: c, driver: newDriver(c.at.Relais, c.at.Hub, loginClients)}
 	s.mandat, s.domaine, s.session = "m", "logement", &http.Cookie{Name: "relais_session", Value: strings.Repeat("s", 43)}
-	if kind == "relais" {
+	if strings.HasPrefix(c.name, "relais") {
 		w := &world{t: b, relais: c.at.Relais, services: c.at.Services}
 		nadia := w.agent("nadia")
 		s.mandat = w.readyToAccept(nadia)
@@ -98,7 +103,7 @@ func (s *loginServer) run(b *testing.B, slice time.Duration) {
 	for i := range loginClients {
 		wg.Go(func() {
 			for failed[i] == nil && time.Now().Before(until) {
-				failed[i] = s.login(context.Background())
+				failed[i] = s.play(context.Background())
 				done[i]++
 			}
 		})
