@@ -84,6 +84,7 @@ func TestServeRefuses(t *testing.T) {
 var silent = map[string]string{
 	"POST /compte/prolonger":         "it only notes that the agent is there",
 	"POST /connexion":                "it only leads to the identity provider, whose answer is written",
+	"POST /connexion/confirmer":      "the same",
 	"POST /tour/identification":      "the same, for the usager; keys are written when they are new",
 	"POST /tour/reprendre":           "the same, to take the screen back",
 	"POST /mandats/recherche":        "it only remembers the words: the search itself is written by the page that shows it",

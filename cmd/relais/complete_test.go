@@ -15,9 +15,10 @@ import (
 
 // quietRoutes are the mutation routes whose answer may leave no entry, and why.
 var quietRoutes = map[string]string{
-	"POST /compte/prolonger": "keeps a session that is open: nothing is decided",
-	"POST /connexion":        "only starts a login; its end is an entry, whichever it is",
-	"POST /session/end":      "ends nothing without an open use; the end of one is an entry",
+	"POST /compte/prolonger":    "keeps a session that is open: nothing is decided",
+	"POST /connexion":           "only starts a login; its end is an entry, whichever it is",
+	"POST /connexion/confirmer": "only starts a confirmation; its end is an entry, whichever it is",
+	"POST /session/end":         "ends nothing without an open use; the end of one is an entry",
 }
 
 // startsLogin are routes that, at the entrusted screen, only start a login. Their

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"relais/internal/config"
 	"relais/internal/testkit/browser"
@@ -26,6 +27,7 @@ func TestEveryPage(t *testing.T) {
 	a.ending()
 	a.acting(g)
 	a.reviewing(g)
+	a.confirming()
 	a.everyRoute(g)
 	a.errorPages()
 	a.mustHaveSeenEverything()
@@ -303,6 +305,15 @@ func (a *album) missions(sophie *visitor.Visitor) {
 	sophie.Open(w.relais + "/administration/missions/" + w.otherMission(m))
 	sophie.Post(w.relais+"/administration/missions/"+m.ID+"/terminer", url.Values{}).MustStatus(http.StatusUnprocessableEntity)
 	sophie.Open(w.relais+"/administration/missions/"+m.ID).Choose("motif", "achevee").Submit("/terminer")
+}
+
+// confirming meets the pages of who identified too long ago.
+func (a *album) confirming() {
+	v := a.agent("sophie")
+	v.Open(a.w.relais+"/administration/missions/nouvelle").Fill("objet", "Contrôle annuel des mandats.")
+	a.w.aged("sophie", time.Hour)
+	v.Submit("/administration/missions").MustBeAt(confirmPath).Click("confirmer").Click("agent-sophie").MustBeAt(resumePath)
+	v.Open(a.w.relais + confirmPath).Click("confirmer").Click("agent-claire").MustStatus(http.StatusForbidden)
 }
 
 // everyRoute opens every GET page as every kind of visitor, allowed or not, and

@@ -153,6 +153,16 @@ func (a Aidant) SessionRevoked(id string) journal.Fact {
 	return journal.NewFact(a.Actor(""), journal.SessionRevoke, journal.Object{Type: "session", ID: id})
 }
 
+// Elevated is the fact that an agent proved again who they are in a session they
+// had; auth is how. With a reason it is the fact that they did not.
+func (a Aidant) Elevated(auth, refused string) journal.Fact {
+	f := journal.NewFact(a.Actor(auth), journal.SessionElevate, journal.Object{Type: "session"})
+	if refused != "" {
+		return f.Denied(refused)
+	}
+	return f
+}
+
 // Refused is the fact that an agent was turned away from a page or an act that
 // their rights do not reach; route is the route's pattern without blanks.
 func Refused(by journal.Actor, route, reason string) journal.Fact {

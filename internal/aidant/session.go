@@ -52,3 +52,15 @@ func (s Session) Max(max time.Duration) time.Duration {
 	}
 	return max
 }
+
+// ahead is how much later than now an identification may be dated: instances'
+// clocks, and the provider's, differ a little.
+const ahead = time.Minute
+
+// Recent tells whether the agent proved who they are within a while before at.
+// One dated from further ahead is not: a clock was set back since, and nobody
+// knows how long ago it was.
+func (s Session) Recent(at time.Time, within time.Duration) bool {
+	age := at.Sub(s.AuthAt)
+	return !s.AuthAt.IsZero() && age >= -ahead && age <= within
+}

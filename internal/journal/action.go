@@ -48,6 +48,7 @@ const (
 	SessionRefuse     Action = "session.refuse"
 	SessionClose      Action = "session.close"
 	SessionRevoke     Action = "session.revoke"
+	SessionElevate    Action = "session.elevate"
 	AccessRefuse      Action = "access.refuse"
 	AccessThrottle    Action = "access.throttle"
 	AidantAdmit       Action = "aidant.admit"
@@ -144,6 +145,7 @@ var labels = map[Action]label{
 	SessionRefuse:     {"Connexion refusée", Access},
 	SessionClose:      {"Déconnexion", Access},
 	SessionRevoke:     {"Session révoquée", Access},
+	SessionElevate:    {"Identité confirmée de nouveau", Access},
 	AccessRefuse:      {"Accès refusé", Access},
 	AccessThrottle:    {"Trop de refus : attente imposée", Access},
 	AidantAdmit:       {"Agent habilité", Evidence},

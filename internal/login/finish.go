@@ -192,6 +192,8 @@ func (f *finish) checkIDToken(ctx context.Context) error {
 		return reject("sub")
 	case f.login.IssuedAt == 0 || f.login.IssuedAt.Time().After(now.Add(leeway)):
 		return reject("iat")
+	case f.login.AuthTime != nil && f.login.AuthTime.Time().After(now.Add(leeway)):
+		return reject("auth_time")
 	case !same(f.pending.Nonce, token.Nonce):
 		return reject("nonce")
 	}

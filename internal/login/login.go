@@ -112,9 +112,10 @@ type Pending struct {
 	Salt      []byte    `json:"salt,omitempty"`     // under the nonce, where it is the digest of a text; goes into Proof
 	ReturnTo  string    `json:"return_to,omitempty"`
 	MandatID  string    `json:"mandat_id,omitempty"`
-	Bound     bool      `json:"bound,omitempty"` // the nonce is the digest of a text
-	Force     bool      `json:"force,omitempty"` // prompt=login was asked
-	Keys      string    `json:"keys"`            // acte.KeysDigest of the provider's keys at the start
+	Confirm   string    `json:"confirm,omitempty"` // the reference of the session to confirm
+	Bound     bool      `json:"bound,omitempty"`   // the nonce is the digest of a text
+	Force     bool      `json:"force,omitempty"`   // prompt=login was asked
+	Keys      string    `json:"keys"`              // acte.KeysDigest of the provider's keys at the start
 	StartedAt time.Time `json:"started_at"`
 }
 

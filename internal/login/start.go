@@ -20,6 +20,7 @@ type StartAgent struct {
 	Nonce    string // "" for a random one; the digest of a text for the acceptance of a mandat
 	Salt     []byte // under that digest; comes back in Agent.Proof
 	MandatID string // comes back in Pending
+	Confirm  string // the session in which somebody confirms who they are, by its reference; comes back in Pending
 }
 
 var noncePattern = regexp.MustCompile(`^[0-9A-Za-z]{32,128}$`)
@@ -29,7 +30,7 @@ var noncePattern = regexp.MustCompile(`^[0-9A-Za-z]{32,128}$`)
 // in the history of a browser that may be in an usager's hands.
 // Error: ErrDown.
 func (l *Login) StartAgent(ctx context.Context, ask StartAgent) (Start, error) {
-	p := Pending{ReturnTo: localPath(ask.ReturnTo), MandatID: ask.MandatID, Nonce: ask.Nonce, Salt: ask.Salt, Force: ask.Force}
+	p := Pending{ReturnTo: localPath(ask.ReturnTo), MandatID: ask.MandatID, Confirm: ask.Confirm, Nonce: ask.Nonce, Salt: ask.Salt, Force: ask.Force}
 	claims, err := json.Marshal(map[string]any{"id_token": map[string]any{
 		"acr": map[string]any{"essential": true, "values": aidant.MultiFactor()},
 		"amr": nil,

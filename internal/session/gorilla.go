@@ -82,6 +82,16 @@ func (m *Manager) Keep(ctx context.Context, s aidant.Session, name, value string
 	return m.save(ctx, s, values)
 }
 
+// Forget removes a value that was kept.
+func (m *Manager) Forget(ctx context.Context, s aidant.Session, name string) error {
+	values, err := m.values(s)
+	if err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	delete(values, name)
+	return m.save(ctx, s, values)
+}
+
 // Kept is a value of a session, "" when there is none.
 func (m *Manager) Kept(s aidant.Session, name string) string {
 	values, err := m.values(s)

@@ -176,6 +176,12 @@ func (m *Manager) EndsAt(s aidant.Session) time.Time {
 	return idle
 }
 
+// Recent tells whether the agent proved who they are within a while, by a clock
+// that never goes back.
+func (m *Manager) Recent(s aidant.Session, within time.Duration) bool {
+	return s.Recent(m.opt.Now(), within)
+}
+
 // Fresh is a new session, not yet stored: the caller adds the agent, stores it
 // with the fact of the login, then calls [Manager.SetID]. Whatever identifier
 // the browser came with is not looked at, so that one planted by somebody else

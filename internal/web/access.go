@@ -55,6 +55,9 @@ func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) (d
 			return v, err
 		}
 	}
+	if gone, err := s.elevated(rt, v, w, r); gone || err != nil {
+		return v, err
+	}
 	return v, s.traced(rt, v, r, rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v))))
 }
 

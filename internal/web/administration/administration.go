@@ -71,13 +71,13 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "GET /administration", Access: desk.Administrateur, Handle: d.list},
 		{Pattern: "GET /administration/structures/{id}", Access: desk.Administrateur, Handle: d.structure},
 		{Pattern: "GET /administration/agents/{id}", Access: desk.Administrateur, Handle: one.Show},
-		{Pattern: "POST /administration/agents/{id}/suspendre", Access: desk.Administrateur, Handle: one.Suspend},
-		{Pattern: "POST /administration/agents/{id}/retablir", Access: desk.Administrateur, Handle: one.Reinstate},
+		{Pattern: "POST /administration/agents/{id}/suspendre", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: one.Suspend},
+		{Pattern: "POST /administration/agents/{id}/retablir", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: one.Reinstate},
 		{Pattern: "GET /administration/missions", Access: desk.Administrateur, Handle: d.missionList},
-		{Pattern: "GET /administration/missions/nouvelle", Access: desk.Administrateur, Handle: d.missionForm},
-		{Pattern: "POST /administration/missions", Access: desk.Administrateur, Handle: d.missionOpen},
+		{Pattern: "GET /administration/missions/nouvelle", Access: desk.Administrateur, Fresh: desk.FreshGet, Handle: d.missionForm},
+		{Pattern: "POST /administration/missions", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: d.missionOpen},
 		{Pattern: "GET /administration/missions/{id}", Access: desk.Administrateur, Handle: d.missionShow},
-		{Pattern: "POST /administration/missions/{id}/terminer", Access: desk.Administrateur, Handle: d.missionEnd},
+		{Pattern: "POST /administration/missions/{id}/terminer", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: d.missionEnd},
 	}
 }
 

@@ -14,6 +14,9 @@
 //	GET  /connexion/retour                   back from it: signed in, refused, or screen taken back
 //	POST /deconnexion                        out, here and at the provider
 //	GET  /deconnexion/retour                 back from there
+//	GET  /connexion/confirmer                who asks for a sensitive act confirms who they are
+//	POST /connexion/confirmer                to where they do
+//	GET  /connexion/reprise                  the form that waited for it
 //	GET  /compte                             who I am, my sessions
 //	POST /compte/sessions/{ref}/fermer       end one of them
 //	POST /compte/sessions/fermer-les-autres  end all but this one
@@ -58,6 +61,13 @@ type Accounts interface {
 	EndUses(ctx context.Context, aidantID string, by journal.Actor, reason string) error
 }
 
+// Elevations keeps that an agent proved again who they are.
+type Elevations interface {
+	// Elevate puts a session under a new reference: aidant.ErrSession when it is
+	// gone, aidant.ErrOther for another agent's.
+	Elevate(ctx context.Context, oldRef string, renewed aidant.Session, fact journal.Fact) error
+}
+
 // Trace writes what stands alone: failed logins, an identity provider's new keys.
 type Trace interface {
 	Append(ctx context.Context, facts ...journal.Fact) error
@@ -77,14 +87,15 @@ type Flasher interface {
 
 // Desk is the account's desk. All fields are required.
 type Desk struct {
-	Pages    *page.Renderer
-	Sessions *session.Manager
-	Provider Provider
-	Accounts Accounts
-	Trace    Trace
-	Handover Handover
-	Flash    Flasher
-	Now      func() time.Time
+	Pages      *page.Renderer
+	Sessions   *session.Manager
+	Provider   Provider
+	Accounts   Accounts
+	Elevations Elevations
+	Trace      Trace
+	Handover   Handover
+	Flash      Flasher
+	Now        func() time.Time
 }
 
 // Routes lists the desk's routes.
@@ -95,9 +106,12 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "GET /connexion/retour", Access: desk.Public, Handle: d.back},
 		{Pattern: "POST /deconnexion", Access: desk.Handover, Handle: d.leave},
 		{Pattern: "GET /deconnexion/retour", Access: desk.Public, Handle: d.left},
+		{Pattern: "GET /connexion/confirmer", Access: desk.Agent, Handle: d.askConfirmation},
+		{Pattern: "POST /connexion/confirmer", Access: desk.Agent, Elsewhere: true, Handle: d.startConfirmation},
+		{Pattern: "GET /connexion/reprise", Access: desk.Agent, Handle: d.resume},
 		{Pattern: "GET /compte", Access: desk.Agent, Handle: d.account},
-		{Pattern: "POST /compte/sessions/{ref}/fermer", Access: desk.Agent, Handle: d.endOne},
-		{Pattern: "POST /compte/sessions/fermer-les-autres", Access: desk.Agent, Handle: d.endOthers},
+		{Pattern: "POST /compte/sessions/{ref}/fermer", Access: desk.Agent, Fresh: desk.FreshPost, Handle: d.endOne},
+		{Pattern: "POST /compte/sessions/fermer-les-autres", Access: desk.Agent, Fresh: desk.FreshPost, Handle: d.endOthers},
 		{Pattern: "POST /compte/prolonger", Access: desk.Handover, Handle: d.prolong},
 	}
 }

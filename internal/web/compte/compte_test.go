@@ -81,6 +81,16 @@ func (h *house) EndSession(_ context.Context, ref string, fact journal.Fact) err
 	return nil
 }
 
+func (h *house) Elevate(_ context.Context, oldRef string, renewed aidant.Session, fact journal.Fact) error {
+	if _, ok := h.sessions[oldRef]; !ok {
+		return aidant.ErrSession
+	}
+	delete(h.sessions, oldRef)
+	h.sessions[renewed.Ref] = renewed
+	h.facts = append(h.facts, fact)
+	return nil
+}
+
 func (h *house) EndUses(_ context.Context, _ string, _ journal.Actor, reason string) error {
 	h.uses = append(h.uses, reason)
 	return nil
@@ -145,7 +155,7 @@ func newSetting(t *testing.T) *setting {
 		agent:  aidant.Aidant{ID: "camille", GivenName: "Camille", UsualName: "Durand", Roles: []aidant.Role{aidant.RoleAidant}},
 		answer: login.Agent{Login: aidant.Login{ACR: "eidas1-mfa"}, IDToken: "jeton", AuthAt: now}}
 	m := session.New(session.Options{Backend: h, Sealer: h, Now: func() time.Time { return now }})
-	d := &compte.Desk{Pages: pagecheck.Pages(t), Sessions: m, Provider: h, Accounts: h, Trace: h, Handover: h, Flash: h, Now: func() time.Time { return now }}
+	d := &compte.Desk{Pages: pagecheck.Pages(t), Sessions: m, Provider: h, Accounts: h, Elevations: h, Trace: h, Handover: h, Flash: h, Now: func() time.Time { return now }}
 	s, id := m.Fresh(httptest.NewRequest("GET", "/", nil))
 	s.AidantID = h.agent.ID
 	h.sessions[s.Ref] = s

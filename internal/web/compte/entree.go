@@ -79,6 +79,9 @@ func (d *Desk) back(w http.ResponseWriter, r *http.Request) error {
 	if handover {
 		next = page.Link{Href: "/tour", Text: "Revenir à la signature"}
 	}
+	if pending.Confirm != "" {
+		next = confirmLink(pending.ReturnTo)
+	}
 	agent, err := d.Provider.FinishAgent(r.Context(), pending, r.URL.Query())
 	if errors.Is(err, login.ErrKeysChanged) {
 		// The next attempt's evidence needs these keys in the journal before it.
@@ -91,6 +94,9 @@ func (d *Desk) back(w http.ResponseWriter, r *http.Request) error {
 	}
 	if handover {
 		return d.takeBack(w, r, pending, agent)
+	}
+	if pending.Confirm != "" {
+		return d.confirm(w, r, pending, agent)
 	}
 	return d.signIn(w, r, pending, agent)
 }

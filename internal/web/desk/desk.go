@@ -75,6 +75,10 @@ type Route struct {
 	Elsewhere bool
 	// Counted is the rule on which a request without a session counts, "" for none.
 	Counted debit.Rule
+	// Fresh is how recently the agent must have proved who they are; 0 asks for no
+	// more than a session. Who has not is sent to do it, and finds what they had
+	// typed again.
+	Fresh time.Duration
 	// AnyMission is a route of an auditeur that needs a mission in progress, and
 	// none chosen yet where there are several: the page that chooses.
 	AnyMission bool

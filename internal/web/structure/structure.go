@@ -77,8 +77,8 @@ func (d *Desk) Routes() []desk.Route {
 	return []desk.Route{
 		{Pattern: "GET /structure", Access: desk.Referent, Handle: d.team},
 		{Pattern: "GET /structure/agents/{id}", Access: desk.Referent, Handle: one.Show},
-		{Pattern: "POST /structure/agents/{id}/suspendre", Access: desk.Referent, Handle: one.Suspend},
-		{Pattern: "POST /structure/agents/{id}/retablir", Access: desk.Referent, Handle: one.Reinstate},
+		{Pattern: "POST /structure/agents/{id}/suspendre", Access: desk.Referent, Fresh: desk.FreshPost, Handle: one.Suspend},
+		{Pattern: "POST /structure/agents/{id}/retablir", Access: desk.Referent, Fresh: desk.FreshPost, Handle: one.Reinstate},
 	}
 }
 

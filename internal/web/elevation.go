@@ -1,0 +1,63 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"relais/internal/web/desk"
+	"relais/internal/web/page"
+)
+
+// elevated tells whether the visitor proved who they are as recently as the route
+// asks. Who has not is sent to do it (gone), and comes back; a form that they sent
+// is kept meanwhile, and nothing is done with it.
+func (s *Server) elevated(rt desk.Route, v desk.Visit, w http.ResponseWriter, r *http.Request) (gone bool, err error) {
+	if rt.Fresh == 0 {
+		return false, nil
+	}
+	if s.Sessions.Recent(v.Session, rt.Fresh) {
+		return false, s.release(v, r)
+	}
+	back := r.URL.RequestURI()
+	if r.Method != http.MethodGet {
+		if err := s.refuse(rt, v, r, "identification_ancienne", nil); err != nil {
+			return true, err
+		}
+		if err := s.hold(v, r); err != nil {
+			return true, err
+		}
+		back = desk.HeldPath
+	}
+	http.Redirect(w, r, desk.ConfirmPath+"?"+url.Values{"retour": {back}}.Encode(), http.StatusSeeOther)
+	return true, nil
+}
+
+// hold keeps what was typed.
+func (s *Server) hold(v desk.Visit, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		if errors.As(err, new(*http.MaxBytesError)) {
+			return page.ErrFormTooLarge
+		}
+		return page.ErrFormMalformed // the cause may hold what was typed
+	}
+	kept, err := json.Marshal(desk.Held{To: r.URL.RequestURI(), Form: r.PostForm, At: s.Now()})
+	if err != nil {
+		return err
+	}
+	return s.Sessions.Keep(r.Context(), v.Session, desk.HeldName, string(kept))
+}
+
+// release forgets the form that was held for this route, now that it comes again.
+func (s *Server) release(v desk.Visit, r *http.Request) error {
+	var held desk.Held
+	kept := s.Sessions.Kept(v.Session, desk.HeldName)
+	if r.Method == http.MethodGet || kept == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(kept), &held); err == nil && held.To != r.URL.RequestURI() {
+		return nil
+	}
+	return s.Sessions.Forget(r.Context(), v.Session, desk.HeldName)
+}
