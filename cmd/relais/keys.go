@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,9 +16,14 @@ import (
 	"relais/internal/store"
 )
 
-// keysEvery is how often an instance reads the signing keys again: well within
-// the time between a key's publication and its first signature.
-const keysEvery = 30 * time.Second
+// keysEvery is how often an instance reads the signing keys again. shortestWait is
+// the least that the operator may ask for between publication and first signature,
+// and between last signature and retirement: whatever the moment, each instance has
+// read the keys once by then, and has had as long again to try once more.
+const (
+	keysEvery    = 5 * time.Second
+	shortestWait = 2 * keysEvery
+)
 
 // firstKeys makes the provider's signing keys where there are none: those of the
 // file of former versions, else new ones. Of instances that start at once the
@@ -116,12 +122,40 @@ func sealable(keys []provider.SigningKey) ([]store.ProviderKey, error) {
 	return rows, nil
 }
 
+// calendar is what the operator asks a rotation to wait for.
+type calendar struct {
+	immediate  bool
+	wait, keep time.Duration
+}
+
+// flags declares them under the names of the command line.
+func (r *calendar) flags(fs *flag.FlagSet) {
+	fs.BoolVar(&r.immediate, "immediat", false, "")
+	fs.DurationVar(&r.wait, "attente", provider.PublishBefore, "")
+	fs.DurationVar(&r.keep, "garde", provider.KeepAfter, "")
+}
+
+// check refuses a calendar that instances could not follow.
+func (r *calendar) check() error {
+	if r.wait < shortestWait || r.keep < shortestWait {
+		return fmt.Errorf("--attente et --garde : au moins %v, le temps que toutes les instances lisent les clés", shortestWait)
+	}
+	return nil
+}
+
 // keysVerb lists the provider's signing keys, or puts new ones in their place
 // while all instances go on.
 func keysVerb(ctx context.Context, c call) error {
-	at := slices.Contains(c.args, "--immediat")
-	if len(c.args) == 0 || len(c.args) > 2 || (len(c.args) == 2 && (!at || c.args[0] != "rotate")) || (c.args[0] != "rotate" && c.args[0] != "list") {
+	if len(c.args) == 0 || (c.args[0] != "rotate" && c.args[0] != "list") {
 		return errUsage
+	}
+	var when calendar
+	words, err := flags(c.args[1:], when.flags)
+	if err != nil || len(words) > 0 || (len(c.args) > 1 && (c.args[0] == "list" || when.immediate && len(c.args) > 2)) {
+		return errUsage
+	}
+	if err := when.check(); err != nil {
+		return err
 	}
 	cfg, err := config.LoadStorage(c.environ)
 	if err != nil {
@@ -133,20 +167,20 @@ func keysVerb(ctx context.Context, c call) error {
 	}
 	defer st.Close()
 	if c.args[0] == "rotate" {
-		if err := rotateKeys(ctx, st, time.Now(), at); err != nil {
+		if err := rotateKeys(ctx, st, time.Now(), when); err != nil {
 			return err
 		}
 	}
 	return listKeys(ctx, c, st)
 }
 
-func rotateKeys(ctx context.Context, st *store.Store, now time.Time, immediate bool) error {
+func rotateKeys(ctx context.Context, st *store.Store, now time.Time, when calendar) error {
 	have, err := st.ProviderKeys(ctx)
 	if err != nil {
 		return err
 	}
-	signs, retire := now.Add(provider.PublishBefore), now.Add(provider.PublishBefore+provider.KeepAfter)
-	if immediate || len(have) == 0 { // without any, waiting would only leave nothing to sign with
+	signs, retire := now.Add(when.wait), now.Add(when.wait+when.keep)
+	if when.immediate || len(have) == 0 { // without any, waiting would only leave nothing to sign with
 		signs, retire = now, now
 	}
 	keys, err := provider.NewSigningKeys(signs)

@@ -45,7 +45,7 @@ func TestKeysRotate(t *testing.T) {
 			if code, out := w.verb("keys", "rotate"); code != 0 || strings.Count(out, "signera à") != 2 || strings.Contains(out, `"d"`) {
 				t.Fatalf("keys rotate: %d\n%s", code, out)
 			}
-			if err := w.d.refreshKeys(t.Context()); err != nil { // what each instance does twice a minute
+			if err := w.d.refreshKeys(t.Context()); err != nil { // what each instance does every few seconds
 				t.Fatal(err)
 			}
 			if n := len(w.published()); n != 4 || w.count(journal.KeysRotate) != 2 {
@@ -65,9 +65,16 @@ func TestKeysRotate(t *testing.T) {
 				t.Errorf("%d keys published after an immediate rotation", n)
 			}
 			login("afterwards")
-			for _, args := range [][]string{{"keys"}, {"keys", "voir"}, {"keys", "list", "--immediat"}, {"keys", "rotate", "x"}} {
+			for _, args := range [][]string{{"keys"}, {"keys", "voir"}, {"keys", "list", "--immediat"}, {"keys", "rotate", "x"},
+				{"keys", "rotate", "--immediat", "--attente", "1h"}, {"keys", "rotate", "--attente", "demain"}} {
 				if code, _ := w.verb(args...); code != 2 {
 					t.Errorf("%v = %d", args, code)
+				}
+			}
+			before := w.count(journal.KeysRotate)
+			for _, short := range []string{"--attente", "--garde"} {
+				if code, out := w.verb("keys", "rotate", short, "9s"); code != 1 || !strings.Contains(out, "au moins 10s") || w.count(journal.KeysRotate) != before {
+					t.Errorf("%s too short: %d\n%s", short, code, out)
 				}
 			}
 			w.checkJournal()

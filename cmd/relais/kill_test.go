@@ -41,6 +41,10 @@ func TestMain(m *testing.M) {
 		serveBench(what)
 		return
 	}
+	if os.Getenv(instanceChild) != "" {
+		serveInstance()
+		return
+	}
 	if os.Getenv(serveChild) != "" {
 		os.Args = []string{"relais", "serve"}
 		main()
