@@ -67,11 +67,14 @@ func (v *verifier) read() error {
 	return json.NewDecoder(resp.Body).Decode(&v.keys)
 }
 
+// hubDriver is a driver whose hub verifies what it is told, or replays it.
+type hubDriver struct{ *driver }
+
 // proven is one delegated login, by the request that began it.
 type proven struct{ request, code string }
 
-// choose plays the aidant: from the hub's redirect to the code.
-func (d *driver) choose(ctx context.Context) (proven, error) {
+// begin plays the aidant: from the hub's redirect to the code.
+func (d *hubDriver) begin(ctx context.Context) (proven, error) {
 	back, pending, err := d.arrive(ctx)
 	if err != nil {
 		return proven{}, err
@@ -95,7 +98,7 @@ type tokenAnswer struct {
 }
 
 // redeemed redeems a code at an address.
-func (d *driver) redeemed(ctx context.Context, relais, code string) (a tokenAnswer, status int, err error) {
+func (d *hubDriver) redeemed(ctx context.Context, relais, code string) (a tokenAnswer, status int, err error) {
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {d.back}, "client_id": {d.client.ID}, "client_secret": {d.client.Secret}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, relais+"/token", strings.NewReader(form.Encode()))
 	if err != nil {
@@ -115,7 +118,7 @@ func (d *driver) redeemed(ctx context.Context, relais, code string) (a tokenAnsw
 }
 
 // identity asks for userinfo.
-func (d *driver) identity(ctx context.Context, relais, access string, want int) (string, error) {
+func (d *hubDriver) identity(ctx context.Context, relais, access string, want int) (string, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, relais+"/userinfo", nil)
 	if err != nil {
 		return "", err
@@ -125,9 +128,9 @@ func (d *driver) identity(ctx context.Context, relais, access string, want int) 
 	return a.body, err
 }
 
-// prove is one delegated login, each answer verified as a hub verifies it.
-func (d *driver) prove(ctx context.Context, v *verifier) (proven, error) {
-	p, err := d.choose(ctx)
+// whole is one delegated login, each answer verified as a hub verifies it.
+func (d *hubDriver) whole(ctx context.Context, v *verifier) (proven, error) {
+	p, err := d.begin(ctx)
 	if err != nil {
 		return p, err
 	}

@@ -236,7 +236,7 @@ func (i *instance) stop() {
 
 // granted signs an agent in, lets an usager give them a mandat, and returns the
 // driver of their browser.
-func (f *fleet) granted(agent, usager string) *driver {
+func (f *fleet) granted(agent, usager string) *hubDriver {
 	f.t.Helper()
 	v := f.agent(agent)
 	id := f.draft(v, logement())
@@ -244,7 +244,7 @@ func (f *fleet) granted(agent, usager string) *driver {
 	v.MustBeAt("/tour/identite").Click("oui").MustBeAt("/tour/mandat").Click("donner").MustBeAt("/tour/fin")
 	f.takeBack(v, agent)
 	v.MustBeAt("/mandats/" + id + "/acceptation").Submit("/acceptation").MustBeAt("/mandats/" + id)
-	d := newDriver(f.relais, f.conf.HubURL, 16)
+	d := &hubDriver{newDriver(f.relais, f.conf.HubURL, redeemRivals)}
 	d.as(f.t, v)
 	d.mandat, d.domaine = id, "logement"
 	return d

@@ -25,7 +25,7 @@ func TestRedeemOnceAcrossProcesses(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			f := newFleet(t, engine, 2, "RELAIS_DEBIT=non", "RELAIS_PULSATION=0") // sixteen replays of each code are the point
-			drivers := []*driver{f.granted("nadia", "perrin"), f.granted("julien", "haddad"), f.granted("monique", "perrin")}
+			drivers := []*hubDriver{f.granted("nadia", "perrin"), f.granted("julien", "haddad"), f.granted("monique", "perrin")}
 			var left atomic.Int64
 			var wg sync.WaitGroup
 			var mu sync.Mutex
@@ -69,9 +69,9 @@ func toldOnce(entries map[string]int) bool {
 }
 
 // rival makes one code and redeems it from all sides at once.
-func (f *fleet) rival(d *driver) (request string, err error) {
+func (f *fleet) rival(d *hubDriver) (request string, err error) {
 	ctx := context.Background()
-	p, err := d.choose(ctx)
+	p, err := d.begin(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -108,7 +108,7 @@ func (f *fleet) rival(d *driver) (request string, err error) {
 }
 
 // redeemAt redeems a code at one process; "" when it is refused as used.
-func (f *fleet) redeemAt(ctx context.Context, d *driver, i *instance, code string) (string, error) {
+func (f *fleet) redeemAt(ctx context.Context, d *hubDriver, i *instance, code string) (string, error) {
 	answer, status, err := d.redeemed(ctx, "http://"+i.address, code)
 	switch {
 	case err != nil:

@@ -79,7 +79,7 @@ type loginLoad struct {
 }
 
 // begin lets each driver log in, one login after the other, with a hub of its own.
-func (l *loginLoad) begin(drivers ...*driver) {
+func (l *loginLoad) begin(drivers ...*hubDriver) {
 	for _, d := range drivers {
 		v := &verifier{relais: l.relais, signed: map[string]int{}}
 		l.hubs = append(l.hubs, v)
@@ -97,12 +97,12 @@ func (l *loginLoad) begin(drivers ...*driver) {
 }
 
 // one logs in. What fails is tried again, once, when Relais is there.
-func (l *loginLoad) one(d *driver, v *verifier) {
-	p, err := d.prove(context.Background(), v)
+func (l *loginLoad) one(d *hubDriver, v *verifier) {
+	p, err := d.whole(context.Background(), v)
 	again := err != nil
 	if again && !errors.Is(err, errUnverified) {
 		if err = waitReady(l.relais); err == nil {
-			p, err = d.prove(context.Background(), v)
+			p, err = d.whole(context.Background(), v)
 		}
 	}
 	if err != nil {
