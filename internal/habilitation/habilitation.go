@@ -23,6 +23,7 @@ var (
 	ErrInvalid = errors.New("habilitation refusée")
 	ErrState   = errors.New("l'agent est déjà dans cet état")
 	ErrSelf    = errors.New("on ne décide pas de sa propre habilitation")
+	ErrTaken   = errors.New("l'agent existe déjà")
 )
 
 func object(a aidant.Aidant) journal.Object { return journal.Object{Type: "aidant", ID: a.ID} }
@@ -47,6 +48,12 @@ func Admit(a aidant.Aidant, by journal.Actor) (aidant.Aidant, journal.Fact, erro
 		return aidant.Aidant{}, journal.Fact{}, fmt.Errorf("%w: rôle", ErrInvalid)
 	}
 	return a, journal.NewFact(by, journal.AidantAdmit, object(a)), nil
+}
+
+// Beyond is the fact of an admission refused because the one who acts may not give
+// so much.
+func Beyond(by journal.Actor, a aidant.Aidant) journal.Fact {
+	return journal.NewFact(by, journal.AidantAdmit, object(a)).Denied("hors_pouvoir").With("structure", a.OrganisationID)
 }
 
 // Suspend keeps an agent out from the next request on. The store ends their

@@ -88,6 +88,19 @@ const (
 	MissionReveal Action = "mission.reveal"
 )
 
+// How an agent gets in without ProConnect, and back in.
+const (
+	InvitationOpen      Action = "invitation.open"
+	InvitationCancel    Action = "invitation.cancel"
+	InvitationUse       Action = "invitation.use"
+	ResetAsk            Action = "reinitialisation.ask"
+	ResetApprove        Action = "reinitialisation.approve"
+	ResetConfirm        Action = "reinitialisation.confirm"
+	ResetEnd            Action = "reinitialisation.end"
+	StructureAssociate  Action = "organisation.associate"
+	StructureDissociate Action = "organisation.dissociate"
+)
+
 // What an auditeur works with: reviews and saved searches.
 const (
 	RevueOpen       Action = "revue.open"
@@ -188,6 +201,15 @@ var labels = map[Action]label{
 	FacteurCodes:  {"Codes de secours renouvelés", Evidence},
 	FacteurUse:    {"Agent identifié de nouveau par son facteur", Access},
 	FacteurRefuse: {"Facteur d’authentification refusé", Access},
+	InvitationOpen:      {"Code d’accès remis pour un agent", Evidence},
+	InvitationCancel:    {"Invitation annulée", Evidence},
+	InvitationUse:       {"Code d’accès utilisé par l’agent", Evidence},
+	ResetAsk:            {"Réinitialisation demandée", Evidence},
+	ResetApprove:        {"Réinitialisation approuvée par une seconde personne", Evidence},
+	ResetConfirm:        {"Réinitialisation confirmée par l’agent", Evidence},
+	ResetEnd:            {"Réinitialisation arrêtée", Evidence},
+	StructureAssociate:  {"Structures déclarées partenaires", Evidence},
+	StructureDissociate: {"Partenariat de structures terminé", Evidence},
 
 	JournalEpoch:  {"Nouvelle époque du journal", Evidence},
 	JournalRotate: {"Clé du journal changée", Evidence},

@@ -12,7 +12,6 @@ import (
 	"relais/internal/habilitation"
 	"relais/internal/identite"
 	"relais/internal/journal"
-	"relais/internal/organisation"
 )
 
 type aidantRow struct {
@@ -85,41 +84,43 @@ func (q *queries) people() {
 		WHERE i.sub_token = ? OR (i.email_token = ? AND i.siret = ?)
 		ORDER BY CASE WHEN i.sub_token = ? THEN 0 ELSE 1 END LIMIT 1`)
 	q.sessions(who)
+	q.invitations(who)
+	q.resets(who)
+	q.partners()
 }
 
 // AdmitAidant lets an agent in; habilitation.ErrInvalid when the id or the
 // e-mail is taken, organisation.ErrNotFound when there is no such structure.
 func (s *Store) AdmitAidant(ctx context.Context, a aidant.Aidant, by journal.Actor) error {
-	return s.write(ctx, func(t *tx) error {
-		var o organisationRow
-		if err := t.get(&o, s.q.organisationByID, a.OrganisationID); errors.Is(err, sql.ErrNoRows) {
-			return organisation.ErrNotFound
-		} else if err != nil {
-			return err
-		}
-		var taken int64
-		if err := t.get(&taken, s.q.aidantTaken, a.ID, s.emailToken(a.Email)); err != nil {
-			return err
-		}
-		if taken > 0 {
-			return fmt.Errorf("%w: l'agent existe déjà", habilitation.ErrInvalid)
-		}
-		admitted, fact, err := habilitation.Admit(a, by)
-		id, err := t.settle(fact, err)
-		if err != nil {
-			return err
-		}
-		wrapped, err := t.newKey(ofAidant(a.ID))
-		if err != nil {
-			return err
-		}
-		row, err := s.aidantOf(admitted, wrapped, id)
-		if err != nil {
-			return err
-		}
-		_, err = t.exec(s.q.aidantInsert, args(row)...)
+	return s.write(ctx, func(t *tx) error { return t.admit(a, by) })
+}
+
+func (t *tx) admit(a aidant.Aidant, by journal.Actor) error {
+	if _, err := t.organisation(a.OrganisationID); err != nil {
 		return err
-	})
+	}
+	var taken int64
+	if err := t.get(&taken, t.s.q.aidantTaken, a.ID, t.s.emailToken(a.Email)); err != nil {
+		return err
+	}
+	if taken > 0 {
+		return fmt.Errorf("%w: %w", habilitation.ErrInvalid, habilitation.ErrTaken)
+	}
+	admitted, fact, err := habilitation.Admit(a, by)
+	id, err := t.settle(fact, err)
+	if err != nil {
+		return err
+	}
+	wrapped, err := t.newKey(ofAidant(a.ID))
+	if err != nil {
+		return err
+	}
+	row, err := t.s.aidantOf(admitted, wrapped, id)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(t.s.q.aidantInsert, args(row)...)
+	return err
 }
 
 // Aidant is one agent; aidant.ErrNotFound.

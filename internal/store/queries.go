@@ -93,6 +93,13 @@ type queries struct {
 	revelationAll, revelationOfMission                 query
 	revelationOfStructure                              query
 
+	// invitations, resets and partner structures
+	invitationInsert, invitationEnd, invitationByID   query
+	invitationByCode, invitationOpen, invitationList  query
+	resetInsert, resetUpdate, resetByID, resetOpen    query
+	resetList                                         query
+	partnerInsert, partnerEnd, partnerOne, partnersOf query
+
 	// reviews and saved searches
 	revueInsert, revueUpdate, revueByID, revueOwn, revueClosed    query
 	revueEntreeInsert, revueEntreeUpdate, revueEntrees            query

@@ -17,6 +17,7 @@ const (
 	purposeRevue      = "revue"
 	purposeNote       = "revue.note"
 	purposeRecherche  = "recherche.nom"
+	purposeReset      = "reinitialisation.motif"
 )
 
 // The kinds of keyed tokens.
@@ -24,6 +25,7 @@ const (
 	tokenAidantSub   = "aidant.sub"
 	tokenAidantEmail = "aidant.courriel"
 	tokenUsagerSub   = "usager.sub"
+	tokenCode        = "invitation.code"
 	tokenUsagerKey   = "usager." // followed by the kind of search key
 )
 
