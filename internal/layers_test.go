@@ -38,7 +38,6 @@ var (
 		"internal/mission",      // the written order of an auditeur
 		"internal/revue",        // an auditeur's review of entries drawn at random
 		"internal/recherche",    // an auditeur's saved search
-		"internal/facteur",      // an agent's own factors: the way in, the way back
 		"internal/debit",        // how often somebody may be refused before they wait
 	}
 	// adapters each know one outside thing.

@@ -12,6 +12,12 @@
 // passkey's public key, so that what the passkey signs can be verified later by
 // somebody who trusts the journal only.
 //
+// It is also how an agent gets there the first time (an invitation, whose code
+// works once and for a week) and back (a reset, which one person asks for, a second
+// one approves and the agent confirms: three persons, each step with its fact). Nobody
+// gives more than they may give. It does not know whether the person who types a code
+// is the one it was handed to: the agent is asked.
+//
 // It does not count attempts (internal/debit does), keeps no secret (the store
 // seals them), and speaks no WebAuthn (internal/passkey does): [Assertion.Verify]
 // only re-checks what was kept.

@@ -24,10 +24,6 @@ var (
 	ErrState   = errors.New("cette demande n’est plus dans cet état")
 )
 
-// AuthInvitation is how an agent who typed a code proved themselves: by the code,
-// which opens nothing but the enrolment of their own factors.
-const AuthInvitation = "relais:invitation"
-
 // InvitationLife is how long an invitation's code works.
 const InvitationLife = 7 * 24 * time.Hour
 
@@ -200,5 +196,5 @@ func (i Invitation) Redeem(s Standing, at time.Time) (Invitation, journal.Fact, 
 		return i, fact, err
 	}
 	i.UsedAt = at
-	return i, i.fact(s.Aidant.Actor(AuthInvitation), journal.InvitationUse), nil
+	return i, i.fact(s.Aidant.Actor(aidant.AuthInvitation), journal.InvitationUse), nil
 }

@@ -274,7 +274,7 @@ func (r Reinitialisation) Issue(s Standing, who aidant.Aidant, hash string, by j
 
 // Confirm is the agent's word that they asked for it: their factors go.
 func (r Reinitialisation) Confirm(s Standing, at time.Time) (Reinitialisation, journal.Fact, error) {
-	fact := r.fact(s.Aidant.Actor(AuthInvitation), journal.ResetConfirm)
+	fact := r.fact(s.Aidant.Actor(aidant.AuthInvitation), journal.ResetConfirm)
 	switch {
 	case s.Aidant.ID != r.AidantID:
 		return r, fact.Denied("hors_pouvoir"), ErrBeyond

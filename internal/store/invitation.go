@@ -51,7 +51,7 @@ func (q *queries) invitations(who string) {
 
 // codeToken is what is kept of a code, "" for what cannot be one.
 func (s *Store) codeToken(typed string) string {
-	code, ok := facteur.ReadInvitationCode(typed)
+	code, ok := facteur.NormalCode(typed)
 	if !ok {
 		return ""
 	}

@@ -43,7 +43,7 @@ func TestInvitations(t *testing.T) {
 	onBoth(t, func(h *house) {
 		h.team()
 		eve := agent("a-eve", "ccas", "26999901700016")
-		code := facteur.NewInvitationCode()
+		code := facteur.NewCode()
 		i, err := h.AdmitInvited(h.ctx, eve, code, as("r-claire"))
 		h.ok(err)
 		h.expect(journal.InvitationOpen, journal.OK)
@@ -65,7 +65,7 @@ func TestInvitations(t *testing.T) {
 			"another structure": {agent("a-x", "ccas", "26999901700016"), "r-monique", facteur.ErrBeyond},
 			"by an aidant":      {agent("a-x", "ccas", "26999901700016"), "a-jeanne", facteur.ErrBeyond},
 		} {
-			if _, err := h.AdmitInvited(h.ctx, c.a, facteur.NewInvitationCode(), as(c.by)); !errors.Is(err, c.want) {
+			if _, err := h.AdmitInvited(h.ctx, c.a, facteur.NewCode(), as(c.by)); !errors.Is(err, c.want) {
 				t.Errorf("%s = %v, want %v", name, err, c.want)
 			}
 		}
@@ -77,7 +77,7 @@ func TestInvitations(t *testing.T) {
 		if invitee.Aidant.ID != eve.ID || invitee.Structure.ID != "ccas" {
 			t.Errorf("invitee: %+v", invitee.Standing)
 		}
-		newer := facteur.NewInvitationCode()
+		newer := facteur.NewCode()
 		_, err = h.Invite(h.ctx, eve.ID, newer, as("r-claire"))
 		h.ok(err)
 		if _, err := h.RedeemInvitation(h.ctx, code, h.fresh("s1")); !errors.Is(err, facteur.ErrCode) {
@@ -104,7 +104,7 @@ func TestInvitationRefused(t *testing.T) {
 	onBoth(t, func(h *house) {
 		h.team()
 		invite := func(id string) string {
-			code := facteur.NewInvitationCode()
+			code := facteur.NewCode()
 			_, err := h.AdmitInvited(h.ctx, agent(id, "ccas", "26999901700016"), code, as("r-claire"))
 			h.ok(err)
 			return code
@@ -141,7 +141,7 @@ func TestInvitationRivals(t *testing.T) {
 	onBoth(t, func(h *house) {
 		h.team()
 		for round := range 3 {
-			code, id := facteur.NewInvitationCode(), fmt.Sprintf("a-new%d", round)
+			code, id := facteur.NewCode(), fmt.Sprintf("a-new%d", round)
 			_, err := h.AdmitInvited(h.ctx, agent(id, "ccas", "26999901700016"), code, as("r-claire"))
 			h.ok(err)
 			other := h.open()

@@ -82,7 +82,7 @@ func (s *Store) RedeemInvitation(ctx context.Context, typed string, fresh aidant
 		}
 		out = who.Aidant
 		row := sessionOf(fresh)
-		row.AidantID, row.OrganisationID, row.Auth = out.ID, out.OrganisationID, facteur.AuthInvitation
+		row.AidantID, row.OrganisationID, row.Auth = out.ID, out.OrganisationID, aidant.AuthInvitation
 		_, err = t.exec(s.q.sessionInsert, args(row)...)
 		return err
 	})
@@ -127,7 +127,7 @@ func (s *Store) RefuseByCode(ctx context.Context, typed string) error {
 		if err != nil {
 			return err
 		}
-		next, fact, err := r.Refuse(who.Aidant, who.Aidant.Actor(facteur.AuthInvitation), t.now)
+		next, fact, err := r.Refuse(who.Aidant, who.Aidant.Actor(aidant.AuthInvitation), t.now)
 		entry, err := t.settle(fact, err)
 		if err != nil {
 			return err
