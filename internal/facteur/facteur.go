@@ -64,7 +64,7 @@ type Facteurs struct {
 
 // Passkey is one WebAuthn credential, discoverable and with user verification.
 type Passkey struct {
-	ID             string // ours, opaque
+	ID             string // ours: the first 32 digits of the public key's digest
 	CredentialID   []byte // the authenticator's
 	PublicKey      []byte // COSE_Key, as [PublicKey] reads it
 	Count          uint32 // the signature counter, 0 for those that do not count
@@ -129,10 +129,11 @@ func (f Facteurs) AddPasskey(p Passkey, by journal.Actor, at time.Time) (Facteur
 	if p.Label == "" {
 		p.Label = "Clé d’accès"
 	}
-	if _, err := PublicKey(p.PublicKey); err != nil || p.ID == "" || len(p.CredentialID) == 0 {
+	p.ID = p.KeyDigest()[:32]
+	if _, err := PublicKey(p.PublicKey); err != nil || len(p.CredentialID) == 0 {
 		return f, journal.Fact{}, errors.Join(ErrInvalid, err)
 	}
-	same := func(q Passkey) bool { return string(q.CredentialID) == string(p.CredentialID) }
+	same := func(q Passkey) bool { return q.ID == p.ID || string(q.CredentialID) == string(p.CredentialID) }
 	if slices.ContainsFunc(f.Passkeys, same) || len(f.Passkeys) >= MaxPasskeys {
 		return f, journal.Fact{}, ErrEnrolled
 	}

@@ -44,7 +44,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 }
 
 func passkey(t *testing.T, id string, count uint32) facteur.Passkey {
-	return facteur.Passkey{ID: id, CredentialID: []byte("cred-" + id), PublicKey: cose(t, newKey(t)), Count: count, Label: " Poste\n 3 "}
+	return facteur.Passkey{CredentialID: []byte("cred-" + id), PublicKey: cose(t, newKey(t)), Count: count, Label: " Poste\n 3 "}
 }
 
 func check(t *testing.T, f journal.Fact, action journal.Action, outcome journal.Outcome, reason string) {
@@ -69,7 +69,7 @@ func TestPasskeys(t *testing.T) {
 		t.Errorf("half a key: %v", err)
 	}
 	present := func(count uint32) (facteur.Facteurs, journal.Fact, error) {
-		return facteur.SignIn(agent(), f, facteur.Presented{Auth: aidant.AuthPasskey, Passkey: "p1", Count: count, BackedUp: true}, at)
+		return facteur.SignIn(agent(), f, facteur.Presented{Auth: aidant.AuthPasskey, Passkey: f.Passkeys[0].ID, Count: count, BackedUp: true}, at)
 	}
 	next, fact, err := present(6)
 	if err != nil || next.Passkeys[0].Count != 6 || !next.Passkeys[0].BackedUp || next.Passkeys[0].UsedAt != at || f.Passkeys[0].Count != 5 || fact.Actor().Auth != aidant.AuthPasskey {
@@ -90,7 +90,7 @@ func TestPasskeys(t *testing.T) {
 	}
 	gone := agent()
 	gone.SuspendedAt = at
-	if next, fact, err := facteur.SignIn(gone, f, facteur.Presented{Auth: aidant.AuthPasskey, Passkey: "p1", Count: 9}, at); !errors.Is(err, aidant.ErrSuspended) || next.Passkeys[0].Count != 5 {
+	if next, fact, err := facteur.SignIn(gone, f, facteur.Presented{Auth: aidant.AuthPasskey, Passkey: f.Passkeys[0].ID, Count: 9}, at); !errors.Is(err, aidant.ErrSuspended) || next.Passkeys[0].Count != 5 {
 		t.Error(err)
 	} else {
 		check(t, fact, journal.SessionRefuse, journal.Denied, "agent_suspendu")
@@ -103,7 +103,7 @@ func TestKeysThatDoNotCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := facteur.SignIn(agent(), f, facteur.Presented{Auth: aidant.AuthPasskey, Passkey: "p1"}, at); err != nil {
+	if _, _, err := facteur.SignIn(agent(), f, facteur.Presented{Auth: aidant.AuthPasskey, Passkey: f.Passkeys[0].ID}, at); err != nil {
 		t.Error(err)
 	}
 }
@@ -113,12 +113,12 @@ func TestTheLastOneStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, fact, err := f.Remove("p1", by(aidant.AuthPasskey)); !errors.Is(err, facteur.ErrLast) {
+	if _, fact, err := f.Remove(f.Passkeys[0].ID, by(aidant.AuthPasskey)); !errors.Is(err, facteur.ErrLast) {
 		t.Errorf("the last one is gone: %v", err)
 	} else {
 		check(t, fact, journal.FacteurRefuse, journal.Denied, "dernier_facteur")
 	}
-	if next, _, err := f.Remove("p1", by("proconnect:eidas2")); err != nil || next.Any() {
+	if next, _, err := f.Remove(f.Passkeys[0].ID, by("proconnect:eidas2")); err != nil || next.Any() {
 		t.Errorf("with an identity provider beside it: %v", err)
 	}
 	if _, _, err := f.Remove(facteur.IDTOTP, by("")); !errors.Is(err, facteur.ErrNotFound) {
@@ -129,7 +129,7 @@ func TestTheLastOneStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, fact, journal.FacteurEnroll, journal.OK, "")
-	next, fact, err := f.Remove("p1", by(aidant.AuthTOTP))
+	next, fact, err := f.Remove(f.Passkeys[0].ID, by(aidant.AuthTOTP))
 	if err != nil || len(next.Passkeys) != 0 || len(f.Passkeys) != 1 {
 		t.Errorf("%+v, %v", next, err)
 	}

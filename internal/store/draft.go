@@ -155,33 +155,37 @@ func (t *tx) endRivals(sessionRef, organisationID, mandatID string) error {
 // decided by deleting it.
 func (s *Store) TakeBack(ctx context.Context, oldRef string, renewed aidant.Session, mandatID string, proof acte.Proof, change transition) (mandat.Mandat, error) {
 	var out mandat.Mandat
-	err := s.beside(ctx, streams(mandatID), func(t *tx) error {
-		var old sessionRow
-		if err := t.get(&old, s.q.sessionPlain, oldRef); errors.Is(err, sql.ErrNoRows) {
-			return aidant.ErrSession
-		} else if err != nil {
-			return err
-		}
-		if old.AidantID != renewed.AidantID || old.Entrusted != mandatID || mandatID == "" {
-			return aidant.ErrOther
-		}
-		m, err := t.changeMandat(old.OrganisationID, mandatID, change)
-		if err != nil {
-			return err
-		}
-		out = m
-		if err := t.keepProof(m, proof); err != nil {
-			return wrapMandat(mandatID, err)
-		}
-		row := sessionOf(renewed)
-		row.OrganisationID, row.Entrusted = old.OrganisationID, ""
-		if err := t.must(aidant.ErrSession, s.q.sessionDelete, oldRef); err != nil {
-			return err
-		}
-		_, err = t.exec(s.q.sessionInsert, args(row)...)
+	err := s.beside(ctx, streams(mandatID), func(t *tx) (err error) {
+		out, err = t.takeBack(oldRef, renewed, mandatID, proof, change)
 		return err
 	})
 	return out, err
+}
+
+func (t *tx) takeBack(oldRef string, renewed aidant.Session, mandatID string, proof acte.Proof, change transition) (mandat.Mandat, error) {
+	var old sessionRow
+	if err := t.get(&old, t.s.q.sessionPlain, oldRef); errors.Is(err, sql.ErrNoRows) {
+		return mandat.Mandat{}, aidant.ErrSession
+	} else if err != nil {
+		return mandat.Mandat{}, err
+	}
+	if old.AidantID != renewed.AidantID || old.Entrusted != mandatID || mandatID == "" {
+		return mandat.Mandat{}, aidant.ErrOther
+	}
+	m, err := t.changeMandat(old.OrganisationID, mandatID, change)
+	if err != nil {
+		return mandat.Mandat{}, err
+	}
+	if err := t.keepProof(m, proof); err != nil {
+		return mandat.Mandat{}, wrapMandat(mandatID, err)
+	}
+	row := sessionOf(renewed)
+	row.OrganisationID, row.Entrusted = old.OrganisationID, ""
+	if err := t.must(aidant.ErrSession, t.s.q.sessionDelete, oldRef); err != nil {
+		return mandat.Mandat{}, err
+	}
+	_, err = t.exec(t.s.q.sessionInsert, args(row)...)
+	return m, err
 }
 
 // keepProof adds the aidant's login to the evidence, if the usager left any.

@@ -44,6 +44,13 @@ type queries struct {
 	pushedInsert, pushedTake, pushedForget                    query
 	identityByToken, openUse                                  query
 
+	// agents' own factors
+	passkeyList, passkeyInsert, passkeyUse, passkeyDelete, passkeyOwner query
+	totpOf, totpInsert, totpUse, totpDelete                             query
+	recoveryList, recoveryInsert, recoveryUse, recoveryDelete           query
+	noticeInsert, noticeList, noticeForget                              query
+	aidantOwn, aidantByEmail, sessionDeleteOthers, enrolBefore          query
+
 	// erasure, retention and replay
 	usagerErasable, usagerErase, usagerByID                 query
 	mandatsOfUsager, mandatByID, mandatPage                 query
@@ -124,6 +131,7 @@ func newQueries() queries {
 	q.sequences()
 	q.masks()
 	q.debits()
+	q.facteurs()
 	q.signals()
 	q.releves()
 	q.seen()

@@ -18,6 +18,8 @@ const (
 	purposeNote       = "revue.note"
 	purposeRecherche  = "recherche.nom"
 	purposeReset      = "reinitialisation.motif"
+	purposePasskey    = "facteur.cle"
+	purposeTOTP       = "facteur.application"
 )
 
 // The kinds of keyed tokens.
@@ -26,6 +28,7 @@ const (
 	tokenAidantEmail = "aidant.courriel"
 	tokenUsagerSub   = "usager.sub"
 	tokenCode        = "invitation.code"
+	tokenCredential  = "facteur.cle"
 	tokenUsagerKey   = "usager." // followed by the kind of search key
 )
 

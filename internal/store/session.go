@@ -66,6 +66,7 @@ func (q *queries) sessions(who string) {
 	q.sessionEntrust = "UPDATE session SET entrusted = ? WHERE ref = ? AND organisation_id = ?"
 	q.sessionRivals = query("SELECT " + plain(sessionRow{}) + " FROM session WHERE entrusted = ? AND ref <> ? AND organisation_id = ? ORDER BY ref")
 	q.sessionDelete = "DELETE FROM session WHERE ref = ?"
+	q.sessionDeleteOthers = "DELETE FROM session WHERE aidant_id = ? AND ref <> ?"
 	q.sessionDeleteOf = "DELETE FROM session WHERE aidant_id = ?"
 	q.sessionDeleteOld = "DELETE FROM session WHERE seen_at < ? OR created_at < ?"
 }

@@ -49,6 +49,9 @@ func (t *tx) sweepTraces() error {
 	if err := t.sweepProvider(); err != nil {
 		return err
 	}
+	if _, err := t.exec(t.s.q.noticeForget, instant(t.now.Add(-noticeLife))); err != nil {
+		return err
+	}
 	_, err := t.exec(t.s.q.delegationForget, instant(t.now.Add(-protocolMax)))
 	return err
 }
