@@ -42,6 +42,7 @@ var notices = map[string]string{
 	"facteur.remove:cle_acces":   "Une clé d’accès a été supprimée.",
 	"facteur.remove:application": "L’application de codes a été supprimée.",
 	"facteur.codes:":             "De nouveaux codes de secours ont été créés ; les précédents ne valent plus rien.",
+	"reinitialisation":           "Vos facteurs ont été supprimés par une réinitialisation, à laquelle deux personnes ont répondu.",
 	"compteur":                   "Une clé d’accès a été refusée : son compteur est revenu en arrière, comme si elle avait été copiée.",
 }
 

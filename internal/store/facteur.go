@@ -177,7 +177,7 @@ func (s *Store) ElevateOwn(ctx context.Context, u facteur.Use, oldRef string, re
 func (s *Store) ChangeFacteurs(ctx context.Context, agentID, keep string, change func(facteur.Facteurs) (facteur.Facteurs, journal.Fact, error)) (facteur.Facteurs, error) {
 	var out facteur.Facteurs
 	err := s.beside(ctx, ofFacteur(streams(), agentID), func(t *tx) error {
-		_, key, old, err := t.factors(agentID)
+		_, key, old, err := t.ownFactors(agentID)
 		if err != nil {
 			return err
 		}

@@ -62,6 +62,8 @@ func (q *queries) facteurs() {
 	q.passkeyInsert = insertInto("cle_acces", passkeyRow{})
 	q.passkeyUse = "UPDATE cle_acces SET sign_count = ?, backed_up = ?, used_at = ?, cloned_at = ?, journal_id = ? WHERE id = ? AND sign_count = ?"
 	q.passkeyDelete = "DELETE FROM cle_acces WHERE id = ? AND aidant_id = ?"
+	q.passkeyDeleteOf = "DELETE FROM cle_acces WHERE aidant_id = ?"
+	q.factorCount = "SELECT (SELECT count(*) FROM cle_acces WHERE aidant_id = ?) + (SELECT count(*) FROM code_application WHERE aidant_id = ?) AS n"
 	q.passkeyOwner = "SELECT aidant_id FROM cle_acces WHERE credential = ?"
 	q.totpOf = query("SELECT " + plain(totpRow{}) + " FROM code_application WHERE aidant_id = ?")
 	q.totpInsert = insertInto("code_application", totpRow{})

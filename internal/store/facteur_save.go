@@ -13,7 +13,7 @@ import (
 
 // use carries one attempt out. What a refusal changed is written too.
 func (t *tx) use(u facteur.Use) (aidant.Aidant, error) {
-	a, key, old, err := t.factors(u.Agent)
+	a, key, old, err := t.ownFactors(u.Agent)
 	if err != nil {
 		return a, err
 	}
@@ -52,12 +52,16 @@ func (t *tx) notice(agentID string, fact journal.Fact, entry int64) error {
 	if what == "" {
 		return nil
 	}
+	return t.noticed(agentID, what, entry)
+}
+
+func (t *tx) noticed(agentID, what string, entry int64) error {
 	_, err := t.exec(t.s.q.noticeInsert, args(noticeRow{agentID, entry, what, instant(t.now)})...)
 	return err
 }
 
-// factors loads an agent and their factors, and the agent's key.
-func (t *tx) factors(agentID string) (a aidant.Aidant, key []byte, f facteur.Facteurs, err error) {
+// ownFactors loads an agent and their factors, and the agent's key.
+func (t *tx) ownFactors(agentID string) (a aidant.Aidant, key []byte, f facteur.Facteurs, err error) {
 	var line signInLine
 	err = t.get(&line, t.s.q.aidantOwn, agentID)
 	if a, err = t.s.own(line, err); err != nil {

@@ -49,7 +49,7 @@ func (h *house) passkey(agentID string, count uint32) facteur.Passkey {
 	return f.Passkeys[len(f.Passkeys)-1]
 }
 
-func (h *house) fresh(auth string) aidant.Session {
+func (h *house) opening(auth string) aidant.Session {
 	return aidant.Session{Ref: delegation.Hash(rand.Text()), CreatedAt: h.time(), SeenAt: h.time(), AuthAt: h.time(), Auth: auth, Device: "Firefox"}
 }
 
@@ -162,7 +162,7 @@ func TestOneAnswerCountsOnce(t *testing.T) {
 			var wait sync.WaitGroup
 			for i := range 16 {
 				wait.Go(func() {
-					_, err := stores[i%len(stores)].SignInOwn(h.ctx, u, h.fresh(aidant.AuthPasskey))
+					_, err := stores[i%len(stores)].SignInOwn(h.ctx, u, h.opening(aidant.AuthPasskey))
 					switch {
 					case err == nil:
 						wins.Store(i, true)
@@ -193,7 +193,7 @@ func TestACloneIsRefused(t *testing.T) {
 	onBoth(t, func(h *house) {
 		k := h.passkey("a-jeanne", 10)
 		try := func(count uint32) error {
-			_, err := h.SignInOwn(h.ctx, h.own("a-jeanne", rand.Text(), facteur.Presented{Auth: aidant.AuthPasskey, Passkey: k.ID, Count: count}), h.fresh(aidant.AuthPasskey))
+			_, err := h.SignInOwn(h.ctx, h.own("a-jeanne", rand.Text(), facteur.Presented{Auth: aidant.AuthPasskey, Passkey: k.ID, Count: count}), h.opening(aidant.AuthPasskey))
 			return err
 		}
 		h.ok(try(12))
@@ -225,12 +225,12 @@ func TestASuspendedAgentHasNoFactor(t *testing.T) {
 		})
 		h.ok(err)
 		u := h.own("a-jeanne", "défi", facteur.Presented{Auth: aidant.AuthPasskey, Passkey: k.ID, Count: 2})
-		if _, err := h.SignInOwn(h.ctx, u, h.fresh(aidant.AuthPasskey)); !errors.Is(err, aidant.ErrSuspended) {
+		if _, err := h.SignInOwn(h.ctx, u, h.opening(aidant.AuthPasskey)); !errors.Is(err, aidant.ErrSuspended) {
 			t.Error(err)
 		}
 		h.expect(journal.SessionRefuse, journal.Denied)
 		u.Agent = "a-rien"
-		if _, err := h.SignInOwn(h.ctx, u, h.fresh(aidant.AuthPasskey)); !errors.Is(err, aidant.ErrNotFound) {
+		if _, err := h.SignInOwn(h.ctx, u, h.opening(aidant.AuthPasskey)); !errors.Is(err, aidant.ErrNotFound) {
 			t.Error(err)
 		}
 	})
@@ -246,7 +246,7 @@ func TestTakeBackOwn(t *testing.T) {
 		m = h.change(m, func(m mandat.Mandat) (mandat.Mandat, journal.Fact, error) { return m.Confirm(true, h.time()) })
 		m = h.change(m, func(m mandat.Mandat) (mandat.Mandat, journal.Fact, error) { return m.Give(h.time()) })
 		h.pass(time.Second)
-		renewed := h.fresh(aidant.AuthPasskey)
+		renewed := h.opening(aidant.AuthPasskey)
 		renewed.AidantID = "a-jeanne"
 		take := func(agentID, once string, count uint32, mandatID string) error {
 			u := h.own(agentID, once, facteur.Presented{Auth: aidant.AuthPasskey, Passkey: k.ID, Count: count})
@@ -282,11 +282,11 @@ func TestTakeBackOwn(t *testing.T) {
 func TestElevateOwn(t *testing.T) {
 	onBoth(t, func(h *house) {
 		k := h.passkey("a-jeanne", 1)
-		s := h.fresh(aidant.AuthPasskey)
+		s := h.opening(aidant.AuthPasskey)
 		_, err := h.SignInOwn(h.ctx, h.own("a-jeanne", "d1", facteur.Presented{Auth: aidant.AuthPasskey, Passkey: k.ID, Count: 2}), s)
 		h.ok(err)
 		h.pass(time.Hour)
-		renewed := h.fresh(aidant.AuthPasskey)
+		renewed := h.opening(aidant.AuthPasskey)
 		renewed.AidantID = "a-jeanne"
 		u := h.own("a-jeanne", "d2", facteur.Presented{Auth: aidant.AuthPasskey, Passkey: k.ID, Count: 3})
 		h.ok(h.ElevateOwn(h.ctx, u, s.Ref, renewed))

@@ -49,6 +49,7 @@ type queries struct {
 	totpOf, totpInsert, totpUse, totpDelete                             query
 	recoveryList, recoveryInsert, recoveryUse, recoveryDelete           query
 	noticeInsert, noticeList, noticeForget                              query
+	passkeyDeleteOf, factorCount                                        query
 	aidantOwn, aidantByEmail, sessionDeleteOthers, enrolBefore          query
 
 	// erasure, retention and replay
