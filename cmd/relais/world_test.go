@@ -75,6 +75,13 @@ func (l *logBook) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
+// reset forgets what was written.
+func (l *logBook) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}
+
 func (l *logBook) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -84,7 +84,7 @@ func newHub(cfg Config, p *pages, services []service) (*hub, error) {
 
 func relaisAsService(cfg Config) registered {
 	return registered{
-		Client: cfg.FranceConnect, Name: "Relais",
+		Client: cfg.FranceConnect, Name: "Relais", Site: cfg.RelaisURL,
 		RedirectURIs: []string{cfg.RelaisURL + "/identification/retour"},
 		LogoutURIs:   []string{cfg.RelaisURL + "/identification/deconnecte"},
 		Scopes: []string{"openid", "profile", "birth", "identite_pivot", "given_name", "family_name", "preferred_username",

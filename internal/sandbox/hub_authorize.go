@@ -40,8 +40,8 @@ func (h *hub) authorize(w http.ResponseWriter, r *http.Request) {
 	it := interaction{browser: session.browser, client: client, request: req}
 	if session.identity != nil && !req.force {
 		// The second service of the half hour: Relais is not asked again.
-		if f := commonScopeOf(*session.identity, client); f != nil {
-			h.refuse(w, f)
+		if f := h.sameScope(*session.identity, client); f != nil {
+			h.pages.refuseWith(w, hubSite, "hub", f, errorPage{Retry: client.Site, RetryText: "Revenir vers " + client.Name})
 			return
 		}
 		it.identity = session.identity
@@ -55,12 +55,15 @@ func (h *hub) authorize(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, h.interactionURL(id), http.StatusSeeOther)
 }
 
-// commonScopeOf checks the perimeter kept in the session; people of the fictional providers have none.
-func commonScopeOf(who identity, client registered) *fault {
+// sameScope checks the perimeter kept in the session; people of the fictional
+// providers have none.
+func (h *hub) sameScope(who identity, client registered) *fault {
 	if !who.fromRelais() {
 		return nil
 	}
-	return commonScope(who.repScope, client.RepScope)
+	f := commonScope(who.repScope, client.RepScope)
+	h.track(who.repScope, f)
+	return f
 }
 
 func (h *hub) interactionURL(id string) string { return h.url + "/interaction/" + id }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -92,6 +93,20 @@ func checkCallback(q url.Values, issuer string) *fault {
 	return nil
 }
 
+// track writes the real hub's business events: which perimeter was presented, and
+// whether it fitted the service's (its TA10 to TA13).
+func (h *hub) track(scope []string, f *fault) {
+	event := "FC_VALID_REP_SCOPE"
+	switch {
+	case f == nil:
+	case f.Code == codeCrash: // the real one never gets that far
+		return
+	default:
+		event = "FC_INVALID_REP_SCOPE"
+	}
+	h.cfg.Log.Info(event, "rep_scope", strings.Join(scope, " "))
+}
+
 // fetchIdentity redeems the code and applies every check of the real hub, in its order.
 func (h *hub) fetchIdentity(ctx context.Context, code, nonce string, it interaction) (*identity, *fault) {
 	t, err := h.relais.exchange(ctx, h.cfg.HubAtRelais, code, h.callbackURL())
@@ -121,6 +136,7 @@ func (h *hub) fetchIdentity(ctx context.Context, code, nonce string, it interact
 		return nil, f
 	}
 	scope, f := checkRepScope(claims["rep_scope"], it.client.RepScope)
+	h.track(scope, f)
 	if f != nil {
 		return nil, f
 	}

@@ -21,6 +21,7 @@ const minSecret = 32
 type registered struct {
 	Client
 	Name         string // as pages say it
+	Site         string // where its pages begin
 	RedirectURIs []string
 	LogoutURIs   []string
 	Scopes       []string

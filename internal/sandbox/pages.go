@@ -86,8 +86,14 @@ func (p *pages) render(w http.ResponseWriter, status int, name string, content p
 
 // refuse shows a fault as an error page of the site.
 func (p *pages) refuse(w http.ResponseWriter, site, theme string, f *fault) {
+	p.refuseWith(w, site, theme, f, errorPage{})
+}
+
+// refuseWith is refuse with a way onwards.
+func (p *pages) refuseWith(w http.ResponseWriter, site, theme string, f *fault, body errorPage) {
 	p.log.Info("sandbox refusal", "site", theme, "code", f.Code)
-	p.render(w, http.StatusBadRequest, "erreur.html", page{Site: site, Theme: theme, Title: "Connexion impossible", Body: errorPage{Code: f.Code, Reason: f.Reason}})
+	body.Code, body.Reason = f.Code, f.Reason
+	p.render(w, http.StatusBadRequest, "erreur.html", page{Site: site, Theme: theme, Title: "Connexion impossible", Body: body})
 }
 
 func (p *pages) style(w http.ResponseWriter, _ *http.Request) {

@@ -28,7 +28,7 @@ func publicServices(cfg Config) []service {
 		return service{
 			ID: id, Text: text, AsksAct: act,
 			registered: registered{
-				Client: Client{ID: id + "-fictif", Secret: rand.Text() + rand.Text()}, Name: name,
+				Client: Client{ID: id + "-fictif", Secret: rand.Text() + rand.Text()}, Name: name, Site: base,
 				RedirectURIs: []string{base + "/retour"}, LogoutURIs: []string{base + "/deconnecte"},
 				Scopes:   []string{"openid", "identite_pivot", "preferred_username", "email"},
 				RepScope: perimeter,
