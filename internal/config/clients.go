@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"relais/internal/usager"
 )
 
 const maxClientsFile = 1 << 20
@@ -165,7 +167,7 @@ func (s *source) checkClient(name string, c Client) {
 		refuse("subject_type n'est pas pairwise", "retirez ce champ : Relais donne à chaque client un identifiant propre")
 	}
 	for _, contact := range c.Contacts {
-		if !isCourriel(contact) {
+		if !usager.IsAddress(contact) {
 			refuse("contacts contient autre chose qu'une adresse électronique", "corrigez l'adresse")
 		}
 	}

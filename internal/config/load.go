@@ -4,13 +4,14 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"net/mail"
 	"net/netip"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"relais/internal/usager"
 )
 
 // Load reads and checks everything that `relais serve` needs. environ has the
@@ -131,28 +132,11 @@ func isIdentifier(value string) bool {
 
 func (s *source) courriel() string {
 	value := s.get(varCourriel)
-	if value != "" && !isCourriel(value) {
+	if value != "" && !usager.IsAddress(value) {
 		s.refuse(varCourriel, "n'est pas une adresse électronique", "écrivez une adresse que vous relevez, sans nom autour, ou retirez la variable")
 		return ""
 	}
 	return value
-}
-
-// isCourriel accepts plain addresses with a dotted domain, which is what hubs
-// accept too.
-func isCourriel(value string) bool {
-	parsed, err := mail.ParseAddress(value)
-	if err != nil || parsed.Address != value || len(value) > 254 {
-		return false
-	}
-	local, host, _ := strings.Cut(value, "@")
-	labels := strings.Split(host, ".")
-	for _, label := range labels {
-		if label == "" || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
-			return false
-		}
-	}
-	return len(labels) > 1 && isIdentifier(local) && isIdentifier(host) && !strings.ContainsAny(value, `"[]`)
 }
 
 func (s *source) proxies() []netip.Prefix {

@@ -31,8 +31,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/authorize?"+v.Encode(), http.StatusSeeOther) // before the request is spent
 		return
 	}
-	named := v.Has("request_uri")
-	v, err = p.pushed(r, c, v)
+	v, pushed, err := p.pushed(r, c, v)
 	switch {
 	case errors.Is(err, errPushed):
 		p.badRequest(w, r, "La demande du service a déjà servi, ou a expiré.")
@@ -43,18 +42,19 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 			"La demande du service n’a pas pu être lue. Rien n’a été transmis. Revenez au service et recommencez dans quelques minutes.")
 		return
 	}
-	p.judge(w, r, c, v, named && !v.Has("request_uri"))
+	p.judge(w, r, c, v, pushed)
 }
 
-// judge checks a request of a known client, pushed or brought by the browser.
-func (p *Provider) judge(w http.ResponseWriter, r *http.Request, c *registered, v url.Values, pushed bool) {
+// judge checks a request of a known client, pushed under a name or brought by the
+// browser.
+func (p *Provider) judge(w http.ResponseWriter, r *http.Request, c *registered, v url.Values, pushed string) {
 	back := once(v, "redirect_uri")
 	if !contains(c.RedirectURIs, back) {
 		p.badRequest(w, r, "L’adresse de retour du service n’est pas celle qui est enregistrée.")
 		return
 	}
 	rules := p.checks()
-	if c.strict() && !pushed {
+	if c.strict() && pushed == "" {
 		rules = []check{func(*registered, url.Values) *oauthError { return invalid("the request must be pushed") }}
 	}
 	for _, rule := range rules {
@@ -64,20 +64,20 @@ func (p *Provider) judge(w http.ResponseWriter, r *http.Request, c *registered, 
 			return
 		}
 	}
-	if r.Method == http.MethodPost && p.opts.Reuse != nil && !c.franceConnect() && !pushed {
+	if r.Method == http.MethodPost && p.opts.Reuse != nil && !c.franceConnect() && pushed == "" {
 		if query := v.Encode(); len(query) <= maxAddress {
 			// Now the browser's own cookies come along, which a form of another site left behind.
 			http.Redirect(w, r, "/authorize?"+query, http.StatusSeeOther)
 			return
 		}
 	}
-	p.begin(w, r, c, v)
+	p.begin(w, r, c, v, pushed)
 }
 
 // begin runs the library up to the choice, which is a live one or a page.
-func (p *Provider) begin(w http.ResponseWriter, r *http.Request, c *registered, v url.Values) {
+func (p *Provider) begin(w http.ResponseWriter, r *http.Request, c *registered, v url.Values, pushed string) {
 	form := filter(c, v)
-	u := &unit{client: c}
+	u := &unit{client: c, pushed: pushed}
 	a := p.run(r.Context(), u, "/authorize", form, nil)
 	if u.session == nil || u.session.Status != goidc.StatusPending {
 		target := a.header.Get("Location")
@@ -88,7 +88,7 @@ func (p *Provider) begin(w http.ResponseWriter, r *http.Request, c *registered, 
 		http.Redirect(w, r, target, http.StatusSeeOther)
 		return
 	}
-	pend := pending{StartedAt: p.opts.Now().Unix(), Session: u.session, client: c}
+	pend := pending{StartedAt: p.opts.Now().Unix(), Session: u.session, Pushed: pushed, client: c}
 	pend.Sub, _ = p.wanted(c, v) // the gate refused what cannot be told
 	if !c.franceConnect() {
 		pend.JKT = v.Get("dpop_jkt")
@@ -109,6 +109,7 @@ func (p *Provider) ask(w http.ResponseWriter, r *http.Request, pend pending) {
 		http.Redirect(w, r, p.errorTarget(as.RedirectURI, as.State, code, description), http.StatusSeeOther)
 	}
 	if as.Prompt == goidc.PromptTypeNone {
+		p.answered(r.Context(), pend)
 		back("login_required", "an aidant must choose")
 		return
 	}

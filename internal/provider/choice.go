@@ -104,6 +104,7 @@ func (p *Provider) Choose(w http.ResponseWriter, r *http.Request, id string, c C
 	}
 	target, err := p.issue(r.Context(), pend, c, p.opts.Now(), record)
 	if err == nil || errors.Is(err, delegation.ErrMade) {
+		p.answered(r.Context(), pend)
 		p.forget(w, id)
 	}
 	return target, err
@@ -190,6 +191,7 @@ func (p *Provider) Refuse(w http.ResponseWriter, r *http.Request, id, code, desc
 	if code == "" || strings.ContainsFunc(code, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
 		return "", fmt.Errorf("demande %s: code d'erreur", id)
 	}
+	p.answered(r.Context(), pend)
 	p.forget(w, id)
 	return p.errorTarget(pend.Session.RedirectURI, pend.Session.State, code, description), nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -68,10 +69,9 @@ func (p *Provider) checkProof(payload []byte, method, address, access string) (j
 		return "", badProof("a claim is missing")
 	}
 	sum := sha256.Sum256([]byte(access))
-	target, _, _ := strings.Cut(claims.Address, "?")
 	now := float64(p.opts.Now().Unix())
 	switch {
-	case claims.Method != method || target != address:
+	case claims.Method != method || !sameAddress(claims.Address, address):
 		return "", badProof("the proof is for another request")
 	case claims.IssuedAt < now-proofLife.Seconds() || claims.IssuedAt > now+clockSkew.Seconds():
 		return "", badProof("the proof is too old, or dated in the future")
@@ -79,6 +79,22 @@ func (p *Provider) checkProof(payload []byte, method, address, access string) (j
 		return "", badProof("the proof is for another token")
 	}
 	return claims.ID, nil
+}
+
+// sameAddress compares htu with one of our addresses without query and fragment,
+// after the normalisation that RFC 9449 §4.3 asks for: scheme and host in small
+// letters, no default port.
+func sameAddress(claimed, ours string) bool {
+	normal := func(text string) string {
+		u, err := url.Parse(text)
+		if err != nil || u.Opaque != "" || u.User != nil || u.Host == "" {
+			return ""
+		}
+		scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+		host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[scheme])
+		return scheme + "://" + host + u.EscapedPath()
+	}
+	return normal(claimed) != "" && normal(claimed) == normal(ours)
 }
 
 // spend lets a proof serve once.

@@ -220,6 +220,9 @@ func checkClaims(_ *registered, v url.Values) *oauthError {
 	if err != nil || (v.Has("claims") && v.Get("claims") == "") {
 		return invalid("claims is not a JSON object of the known shape")
 	}
+	if scope := c.IDToken["rep_scope"]; scope != nil && scope.Value != nil && *scope.Value == "" {
+		return invalid("rep_scope is empty") // the library reads it as no perimeter at all, which opens everything
+	}
 	level := c.IDToken["acr"]
 	if level != nil && level.Essential && !slices.Contains(level.wanted(), acr) && len(level.wanted()) > 0 {
 		return refuse("unmet_authentication_requirements", "only "+acr+" can be reached")

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -95,25 +96,42 @@ func without(v url.Values, names ...string) url.Values {
 	return out
 }
 
-// pushed replaces a request that names a pushed one by that one. errPushed
-// when it names none that this client may use, another error when that cannot be
-// told; without such a name the request stays, even with another request_uri,
-// which the gate refuses.
-func (p *Provider) pushed(r *http.Request, c *registered, v url.Values) (url.Values, error) {
+// pushed replaces a request that names a pushed one by that one, and returns its
+// name. errPushed when it names none that this client may use, another error when
+// that cannot be told; without such a name the request stays, even with another
+// request_uri, which the gate refuses.
+//
+// Reading spends nothing: a page that is loaded again, by its reader or by a mail
+// filter that opens links, must not lose the login. One answer is what a request is
+// good for, and that is the ledger's to hold: the login of the answer bears the
+// request's name, which is unique there.
+func (p *Provider) pushed(r *http.Request, c *registered, v url.Values) (url.Values, string, error) {
 	name, named := strings.CutPrefix(once(v, "request_uri"), pushedPrefix)
 	if !named {
-		return v, nil
+		return v, "", nil
 	}
-	sealed, err := p.opts.Shared.TakePushed(r.Context(), name, c.ID)
+	sealed, err := p.opts.Shared.Pushed(r.Context(), name, c.ID)
 	if err != nil {
-		return nil, fmt.Errorf("demande poussée: %w", err)
+		return nil, "", fmt.Errorf("demande poussée: %w", err)
 	}
 	if sealed == "" {
-		return nil, errPushed
+		return nil, "", errPushed
 	}
 	text, err := p.opts.Sealer.RevealShort(sealedPushed+name, sealed)
 	if err != nil { // it was ours a minute ago: a key is missing here
-		return nil, fmt.Errorf("demande poussée: %w", err)
+		return nil, "", fmt.Errorf("demande poussée: %w", err)
 	}
-	return url.ParseQuery(string(text))
+	form, err := url.ParseQuery(string(text))
+	return form, name, err
+}
+
+// answered forgets the pushed request behind an answer, so that its name leads
+// nowhere any more.
+func (p *Provider) answered(ctx context.Context, pend pending) {
+	if pend.Pushed == "" {
+		return
+	}
+	if err := p.opts.Shared.DropPushed(context.WithoutCancel(ctx), pend.Pushed, pend.client.ID); err != nil {
+		p.opts.Log.ErrorContext(ctx, "provider: pushed request not forgotten", "client", pend.client.ID, "err", err)
+	}
 }

@@ -33,6 +33,7 @@ type pending struct {
 	Session   *goidc.AuthnSession `json:"s"`
 	Sub       string              `json:"u,omitempty"` // whom the client wants again, "" for anybody
 	JKT       string              `json:"k,omitempty"` // the key that may redeem the code, "" for any
+	Pushed    string              `json:"p,omitempty"` // the pushed request that it is, "" for none
 	client    *registered
 }
 

@@ -29,6 +29,7 @@ const (
 	tokenLife       = 5 * time.Minute
 	idTokenLifeSecs = 300
 	assertionLife   = 10 * time.Minute
+	assertionSkew   = 30 * time.Second // between two honest clocks: FAPI 2.0 §5.3.2.1 wants 10 let through
 )
 
 // acr is the only level a delegated login reaches: an aidant acts.
@@ -173,7 +174,7 @@ func (p *Provider) library() (*library.Provider, error) {
 	opts := []library.Option{
 		library.WithDCR(m),
 		library.WithAuthCodeGrant(m, goidc.ResponseTypeCode),
-		library.WithAuthnSessionIDFunc(func(context.Context) string { return rand.Text() }),
+		library.WithAuthnSessionIDFunc(requestID),
 		library.WithAuthCodeFunc(func(context.Context) string { return rand.Text() }),
 		library.WithGrantIDFunc(func(ctx context.Context) string { return unitOf(ctx).session.ID }),
 		library.WithAuthCodeLifetime(int(codeLife.Seconds())),
@@ -189,7 +190,7 @@ func (p *Provider) library() (*library.Provider, error) {
 		library.WithSecretBasicAuthn(), library.WithSecretPostAuthn(),
 		library.WithPrivateKeyJWTAuthn(goidc.ES256, goidc.PS256, goidc.RS256),
 		library.WithTokenRevocation(func(context.Context, *goidc.Client) bool { return true }),
-		library.WithJTIConsumer(p.consumeJTI),
+		library.WithJTIConsumer(p.consumeJTI), library.WithJWTLeewayTime(int(assertionSkew.Seconds())),
 		library.WithClientSecretVerifier(verifySecret),
 		library.WithIssuerResponseParameter(),
 		library.WithClaimsParameter(),
@@ -220,6 +221,15 @@ func encryption(clients []Client) []library.Option {
 			library.WithUserInfoContentEncryptionAlgs(goidc.A256GCM, goidc.A128GCM, goidc.A128CBC_HS256, goidc.A256CBC_HS512))
 	}
 	return opts
+}
+
+// requestID names a request, and the login that answers it. A pushed one keeps the
+// name under which it was pushed, so that it is answered once, by whichever page.
+func requestID(ctx context.Context) string {
+	if name := unitOf(ctx).pushed; name != "" {
+		return name
+	}
+	return rand.Text()
 }
 
 // newToken is a token's text; one that is bound to a key shows it.

@@ -117,6 +117,7 @@ func (p *Provider) again(r *http.Request, pend pending, v url.Values) string {
 		p.unexpected(ctx, err)
 		return ""
 	}
+	p.answered(ctx, pend)
 	return target
 }
 
@@ -148,7 +149,7 @@ func older(at, now time.Time, maxAge string) bool {
 
 // unexpected logs what is not one of the ordinary reasons to show the page.
 func (p *Provider) unexpected(ctx context.Context, err error) {
-	for _, known := range []error{nil, ErrNoChoice, mandat.ErrEnded, mandat.ErrNotFound, mandat.ErrNotNamed, mandat.ErrScope, delegation.ErrOpen} {
+	for _, known := range []error{nil, ErrNoChoice, mandat.ErrEnded, mandat.ErrNotFound, mandat.ErrNotNamed, mandat.ErrScope, delegation.ErrOpen, delegation.ErrMade} {
 		if errors.Is(err, known) {
 			return
 		}

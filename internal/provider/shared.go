@@ -11,10 +11,11 @@ import (
 type Shared interface {
 	// UseOnce notes a proof until a moment; false when it was noted before.
 	UseOnce(ctx context.Context, key string, until time.Time) (bool, error)
-	// Push keeps a pushed request under its name; TakePushed hands it out once, to
-	// its client only, "" when there is none.
+	// Push keeps a pushed request under its name; Pushed reads it for its client
+	// only, "" when there is none; DropPushed forgets one that was answered.
 	Push(ctx context.Context, name, clientID, sealed string, until time.Time) error
-	TakePushed(ctx context.Context, name, clientID string) (string, error)
+	Pushed(ctx context.Context, name, clientID string) (string, error)
+	DropPushed(ctx context.Context, name, clientID string) error
 }
 
 var errReplayed = errors.New("preuve déjà utilisée")
@@ -90,14 +91,23 @@ func (a *alone) Push(_ context.Context, name, clientID, sealed string, until tim
 	return nil
 }
 
-// TakePushed implements [Shared].
-func (a *alone) TakePushed(_ context.Context, name, clientID string) (string, error) {
+// Pushed implements [Shared].
+func (a *alone) Pushed(_ context.Context, name, clientID string) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	one, ok := a.pushed[name]
 	if !ok || one.client != clientID || !a.now().Before(one.until) {
 		return "", nil
 	}
-	delete(a.pushed, name)
 	return one.sealed, nil
+}
+
+// DropPushed implements [Shared].
+func (a *alone) DropPushed(_ context.Context, name, clientID string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.pushed[name].client == clientID {
+		delete(a.pushed, name)
+	}
+	return nil
 }

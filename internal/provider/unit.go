@@ -20,6 +20,7 @@ import (
 type unit struct {
 	client  *registered // as the request names it, or as the library found it
 	session *goidc.AuthnSession
+	pushed  string    // the name of the pushed request, "" for none
 	chosen  *protocol // set when the aidant has chosen
 	grant   *goidc.Grant
 	token   *goidc.Token

@@ -13,7 +13,8 @@ func (q *queries) fournisseur() {
 	q.proofInsert = "INSERT INTO preuve_vue (id, expires_at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
 	q.proofForget = "DELETE FROM preuve_vue WHERE expires_at < ?"
 	q.pushedInsert = "INSERT INTO demande_poussee (id, client_id, request, expires_at) VALUES (?, ?, ?, ?)"
-	q.pushedTake = "DELETE FROM demande_poussee WHERE id = ? AND client_id = ? AND expires_at > ? RETURNING request"
+	q.pushedRead = "SELECT request FROM demande_poussee WHERE id = ? AND client_id = ? AND expires_at > ?"
+	q.pushedDrop = "DELETE FROM demande_poussee WHERE id = ? AND client_id = ?"
 	q.pushedForget = "DELETE FROM demande_poussee WHERE expires_at < ?"
 }
 
@@ -36,18 +37,22 @@ func (s *Store) Push(ctx context.Context, name, clientID, sealed string, until t
 	})
 }
 
-// TakePushed hands out a pushed request, once and to its client only; "" when
-// there is none, or no more.
-func (s *Store) TakePushed(ctx context.Context, name, clientID string) (string, error) {
-	var sealed string
-	err := s.beside(ctx, streams(), func(t *tx) error {
-		err := t.get(&sealed, s.q.pushedTake, delegation.Hash(name), clientID, instant(t.now))
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
+// Pushed reads a pushed request, for its client only; "" when there is none, or no
+// more.
+func (s *Store) Pushed(ctx context.Context, name, clientID string) (string, error) {
+	sealed, err := one[string](ctx, s, s.q.pushedRead, delegation.Hash(name), clientID, instant(s.now()))
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return sealed, err
+}
+
+// DropPushed forgets a pushed request that was answered.
+func (s *Store) DropPushed(ctx context.Context, name, clientID string) error {
+	return s.beside(ctx, streams(), func(t *tx) error {
+		_, err := t.exec(s.q.pushedDrop, delegation.Hash(name), clientID)
 		return err
 	})
-	return sealed, err
 }
 
 // sweepProvider forgets what no request can ask for any more.

@@ -41,7 +41,7 @@ type queries struct {
 	mandatAsked, organisationAsked                            query
 	signingKeys, signingInsert, signingRetire, signingForget  query
 	proofInsert, proofForget                                  query
-	pushedInsert, pushedTake, pushedForget                    query
+	pushedInsert, pushedRead, pushedDrop, pushedForget        query
 	identityByToken, openUse                                  query
 
 	// agents' own factors

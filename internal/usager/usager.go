@@ -8,6 +8,8 @@ package usager
 import (
 	"errors"
 	"log/slog"
+	"net/mail"
+	"strings"
 	"time"
 
 	"relais/internal/identite"
@@ -34,12 +36,30 @@ type Usager struct {
 func (u Usager) LogValue() slog.Value { return slog.StringValue(u.ID) }
 
 // EmailFor is the address to give to a hub that demands one: their own if they
-// called it safe, else the operator's, "" when there is neither.
+// called it safe and a hub takes it, else the operator's, "" when there is neither.
 func (u Usager) EmailFor(absent string) string {
-	if u.EmailSafe && u.Email != "" {
+	if u.EmailSafe && IsAddress(u.Email) {
 		return u.Email
 	}
 	return absent
+}
+
+// IsAddress accepts plain ASCII addresses with a dotted domain: what a hub takes,
+// which refuses the whole identity for any other.
+func IsAddress(value string) bool {
+	parsed, err := mail.ParseAddress(value)
+	if err != nil || parsed.Address != value || len(value) > 254 {
+		return false
+	}
+	local, host, _ := strings.Cut(value, "@")
+	labels := strings.Split(host, ".")
+	for _, label := range labels {
+		if label == "" || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
+			return false
+		}
+	}
+	outside := func(r rune) bool { return r < 0x21 || r > 0x7e }
+	return len(labels) > 1 && len(local) <= 64 && !strings.ContainsAny(value, `"[]`) && !strings.ContainsFunc(value, outside)
 }
 
 // File is an usager with the mandats that one structure holds of them.

@@ -20,6 +20,8 @@ func TestEmailFor(t *testing.T) {
 		"safe":                  {usager.Usager{Email: "j@x.example", EmailSafe: true}, "absent@r.example", "j@x.example"},
 		"not called safe":       {usager.Usager{Email: "j@x.example"}, "absent@r.example", "absent@r.example"},
 		"none":                  {usager.Usager{EmailSafe: true}, "absent@r.example", "absent@r.example"},
+		"no hub takes it":       {usager.Usager{Email: "j@local", EmailSafe: true}, "absent@r.example", "absent@r.example"},
+		"a name around it":      {usager.Usager{Email: "J <j@x.example>", EmailSafe: true}, "", ""},
 		"none, and no operator": {usager.Usager{}, "", ""},
 		"unsafe, no operator":   {usager.Usager{Email: "j@x.example"}, "", ""},
 	} {
