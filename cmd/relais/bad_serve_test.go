@@ -118,7 +118,7 @@ func TestEveryMutationIsWritten(t *testing.T) {
 	access := h.access(h.code(nadia, next, "logement"))
 	h.userinfo(access)
 	post(nil, "/revoke", map[string][]string{"token": {access}, "client_id": {w.d.conf.HubAtRelais.ID}, "client_secret": {w.d.conf.HubAtRelais.Secret}})
-	for _, path := range []string{"/par", "/introspect", "/mandat/verification"} { // what they change is no state; that somebody failed to prove who they are is written
+	for _, path := range []string{"/par", "/introspect", "/mandat/verification", backChannel} { // what they change is no state; that somebody failed to prove who they are is written
 		w.postForm(nil, path, map[string][]string{"client_id": {w.d.conf.HubAtRelais.ID}, "client_secret": {"faux"}})
 	}
 	post(nadia, "/demarche/terminer", nil)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ var (
 	ErrNotFound  = errors.New("agent introuvable")
 	ErrOther     = errors.New("un autre agent s'est identifié")
 	ErrSession   = errors.New("session inconnue ou terminée")
+	ErrReplayed  = errors.New("demande de déconnexion déjà reçue")
 	ErrEnrolling = errors.New("session d'enrôlement seulement")
 )
 
@@ -88,7 +90,11 @@ func (a Aidant) Actor(auth string) journal.Actor {
 type Login struct {
 	Issuer, Sub, Email, SIRET string
 	ACR                       string
+	SID                       string // the provider's session, "" when it names none
 }
+
+// Origin is where a session that begins with this login began.
+func (l Login) Origin() Origin { return Origin{Issuer: l.Issuer, Sub: l.Sub, SID: l.SID} }
 
 // multiFactor lists ProConnect's levels that include a second factor
 // (ProConnect, "double authentification", 2026).
@@ -151,6 +157,12 @@ func (a Aidant) SignedOut(reason string) journal.Fact {
 // reference to the session, never its secret.
 func (a Aidant) SessionRevoked(id string) journal.Fact {
 	return journal.NewFact(a.Actor(""), journal.SessionRevoke, journal.Object{Type: "session", ID: id})
+}
+
+// SessionsRevoked is the fact that somebody ended all sessions of an agent, but
+// for the one they did it from; n says how many there were.
+func (a Aidant) SessionsRevoked(by journal.Actor, n int, reason string) journal.Fact {
+	return journal.NewFact(by, journal.SessionRevoke, journal.Object{Type: "aidant", ID: a.ID}).Because(reason).With("sessions", strconv.Itoa(n))
 }
 
 // Elevated is the fact that an agent proved again who they are in a session they

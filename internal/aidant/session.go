@@ -3,6 +3,8 @@ package aidant
 import (
 	"strings"
 	"time"
+
+	"relais/internal/journal"
 )
 
 // How an agent proved themselves, as [Session.Auth] and the journal say it. One
@@ -32,6 +34,7 @@ type Session struct {
 	Device         string    // a word on the browser, such as "Firefox sur Windows"
 	Entrusted      string    // the mandat whose signature the screen is entrusted for (« confiée »), or ""
 	Data           []byte    // sealed by the session package
+	Origin         Origin    // given when the session is stored; only keyed hashes are kept, and none is given back
 }
 
 // Enrolling tells a session that reaches nothing but the enrolment of a factor.
@@ -39,6 +42,22 @@ func (s Session) Enrolling() bool { return s.Auth == AuthSecours || s.Auth == Au
 
 // ByProvider tells a session that the agent opened at their identity provider.
 func (s Session) ByProvider() bool { return strings.HasPrefix(s.Auth, "proconnect:") }
+
+// Origin is the login at an identity provider that a session began with, so that
+// the provider may end it. The zero Origin is none, or the one it had before.
+type Origin struct {
+	Issuer string
+	Sub    string
+	SID    string // the provider's own session, "" when it names none
+}
+
+// Closing is the end of sessions by a decision of somebody else's, or of their
+// agent elsewhere.
+type Closing struct {
+	Spare  string                                                  // reference of a session that stays, "" for none
+	Alive  func(Session) bool                                      // tells those that count: a row may outlive its session
+	Decide func(a Aidant, open int) (fact journal.Fact, err error) // as a transition: pure; an error's fact is written too
+}
 
 // Ended tells whether the session is past one of its limits.
 func (s Session) Ended(at time.Time, idle, max time.Duration) bool {

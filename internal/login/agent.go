@@ -59,7 +59,7 @@ func (l *Login) FinishAgent(ctx context.Context, p Pending, q url.Values) (Agent
 	return Agent{
 		Login: aidant.Login{
 			Issuer: f.peer.Issuer, Sub: f.login.Sub, SIRET: c.SIRET,
-			Email: strings.ToLower(strings.TrimSpace(c.Email)), ACR: f.acr(),
+			Email: strings.ToLower(strings.TrimSpace(c.Email)), ACR: f.acr(), SID: f.sid(),
 		},
 		GivenName: strings.TrimSpace(c.GivenName), UsualName: strings.TrimSpace(c.UsualName),
 		Proof: f.proof(), IDToken: f.rawIDToken, AuthAt: at.UTC(), KeysDigest: f.keys.digest,
@@ -72,6 +72,14 @@ func (f *finish) acr() string {
 		return ""
 	}
 	return f.login.ACR
+}
+
+// sid is the provider's session, "" when it is none that a logout could name.
+func (f *finish) sid() string {
+	if len(f.login.SID) > 255 {
+		return ""
+	}
+	return f.login.SID
 }
 
 // newKeys is all that a caller learns under ErrKeysChanged: what to commit to

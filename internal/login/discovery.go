@@ -42,6 +42,7 @@ type peer struct {
 	failures  int
 	nextTry   time.Time
 	sets      []*keySet // newest last
+	keysAt    time.Time // when the newest was fetched
 }
 
 // document is what Relais reads of a discovery document.
@@ -147,7 +148,7 @@ func (p *peer) fetchKeys(ctx context.Context) (*keySet, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sets = slices.DeleteFunc(p.sets, func(s *keySet) bool { return s.digest == set.digest })
-	p.sets = append(p.sets, set)
+	p.sets, p.keysAt = append(p.sets, set), p.now()
 	if len(p.sets) > keptSets {
 		p.sets = p.sets[1:]
 	}

@@ -38,6 +38,7 @@ type idClaims struct {
 	Sub      string           `json:"sub"`
 	AZP      *string          `json:"azp"`
 	ACR      string           `json:"acr"`
+	SID      string           `json:"sid"`
 	IssuedAt jwt.NumericDate  `json:"iat"`
 	AuthTime *jwt.NumericDate `json:"auth_time"`
 }

@@ -15,12 +15,14 @@ type agents struct {
 	pages    *pages
 	sessions jar[agentSession]
 	demandes *table[agentDemande]
+	http     *http.Client
 }
 
 // agentSession lives 12 hours, like ProConnect's.
 type agentSession struct {
 	browser string // survives the renewal of the session's key at login
 	agentID string // "" before a login
+	sid     string // as clients know it; stays while the same agent identifies again
 	at      time.Time
 }
 
@@ -43,6 +45,7 @@ func newAgents(cfg Config, p *pages) (*agents, error) {
 		Client: cfg.ProConnect, Name: "Relais",
 		RedirectURIs: []string{cfg.RelaisURL + "/connexion/retour"},
 		LogoutURIs:   []string{cfg.RelaisURL + "/deconnexion/retour"},
+		BackChannel:  cfg.RelaisURL + "/deconnexion/fournisseur",
 		Scopes:       agentsScopes,
 	}
 	iss, err := newIssuer(cfg.AgentsURL+"/api/v2", "agents-fictif", cfg.Now, time.Minute, time.Hour, relais)
@@ -53,6 +56,7 @@ func newAgents(cfg Config, p *pages) (*agents, error) {
 		issuer: iss, pages: p,
 		sessions: jar[agentSession]{name: "agents_session", secure: strings.HasPrefix(cfg.AgentsURL, "https:"), rows: newTable[agentSession](cfg.Now, 12*time.Hour)},
 		demandes: newTable[agentDemande](cfg.Now, 30*time.Minute),
+		http:     cfg.HTTP,
 	}, nil
 }
 
@@ -70,6 +74,7 @@ func (a *agents) routes() http.Handler {
 	mux.HandleFunc("POST /api/v2/userinfo", a.userinfo)
 	mux.HandleFunc("GET /api/v2/jwks", a.jwks)
 	mux.HandleFunc("GET /api/v2/session/end", a.endSession)
+	mux.Handle("POST /partout", sameOrigin(a.endEverywhere))
 	mux.HandleFunc("POST /api/v2/session/end", postToGet)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		a.refuse(w, &fault{Code: codeAgentsRoute, Reason: "cette page n'existe pas"})
@@ -81,7 +86,13 @@ func (a *agents) refuse(w http.ResponseWriter, f *fault) {
 	a.pages.refuse(w, agentsSite, "agents", f)
 }
 
-func (a *agents) home(w http.ResponseWriter, _ *http.Request) {
+func (a *agents) home(w http.ResponseWriter, r *http.Request) {
+	if _, session, ok := a.sessions.read(r); ok {
+		if agent, known := findAgent(session.agentID); known {
+			a.pages.render(w, http.StatusOK, "agents-session.html", page{Site: agentsSite, Theme: "agents", Title: "Votre session", Body: agent})
+			return
+		}
+	}
 	a.pages.render(w, http.StatusOK, "accueil.html", page{Site: agentsSite, Theme: "agents", Title: agentsSite,
 		Body: "Ce fournisseur d'identité imite, pour la démonstration de Relais, la connexion des agents. On y arrive depuis Relais, en demandant à se connecter."})
 }
@@ -97,6 +108,7 @@ func (a *agents) discovery(w http.ResponseWriter, _ *http.Request) {
 		"scopes_supported": agentsScopes, "claims_parameter_supported": true,
 		"acr_values_supported":                           []string{"eidas0", "eidas0-mfa", "eidas1", "eidas1-mfa", "eidas2", "eidas3"},
 		"authorization_response_iss_parameter_supported": true,
+		"backchannel_logout_supported":                   true, "backchannel_logout_session_supported": true,
 	})
 }
 

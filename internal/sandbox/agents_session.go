@@ -66,7 +66,10 @@ func (a *agents) choose(w http.ResponseWriter, r *http.Request) {
 		a.sendBack(w, r, d, url.Values{"error": {"access_denied"}, "error_description": {"User auth aborted"}})
 		return
 	}
-	session := agentSession{browser: d.browser, agentID: agent.ID, at: a.now()}
+	session := agentSession{browser: d.browser, agentID: agent.ID, sid: hex64(), at: a.now()}
+	if _, before, ok := a.sessions.read(r); ok && before.agentID == agent.ID {
+		session.sid = before.sid
+	}
 	a.sessions.renew(w, r, session)
 	a.answer(w, r, d, session)
 }
@@ -78,7 +81,7 @@ func (a *agents) answer(w http.ResponseWriter, r *http.Request, d agentDemande, 
 		a.sendBack(w, r, d, url.Values{"error": {"access_denied"}, "error_description": {"requested ACRs could not be satisfied"}})
 		return
 	}
-	claims := map[string]any{"sub": agent.Sub, "nonce": d.nonce, "acr": agent.ACR, "auth_time": session.at.Unix()}
+	claims := map[string]any{"sub": agent.Sub, "nonce": d.nonce, "acr": agent.ACR, "sid": session.sid, "auth_time": session.at.Unix()}
 	if d.claims.asks("amr") {
 		claims["amr"] = agent.amr()
 	}
@@ -137,6 +140,9 @@ func (a *agents) endSession(w http.ResponseWriter, r *http.Request) {
 	if !slices.Contains(client.LogoutURIs, q.Get("post_logout_redirect_uri")) {
 		a.refuse(w, &fault{Code: codePostLogout, Reason: "post_logout_redirect_uri non enregistrée"})
 		return
+	}
+	if _, session, ok := a.sessions.read(r); ok {
+		a.tell(r.Context(), session, true)
 	}
 	a.sessions.drop(w, r)
 	http.Redirect(w, r, back(q.Get("post_logout_redirect_uri"), url.Values{"state": {q.Get("state")}}), http.StatusSeeOther)

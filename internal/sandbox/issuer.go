@@ -24,6 +24,7 @@ type registered struct {
 	Site         string // where its pages begin
 	RedirectURIs []string
 	LogoutURIs   []string
+	BackChannel  string // where it is told that a session ended; "" for nowhere
 	Scopes       []string
 	RepScope     []string // perimeter declared to FranceConnect; empty: none
 	AMR          bool     // may ask amr

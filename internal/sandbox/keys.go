@@ -16,6 +16,7 @@ import (
 type signer struct {
 	public jose.JSONWebKey
 	jws    jose.Signer
+	logout jose.Signer // of logout tokens, which name their type
 }
 
 func newSigner(kid string) (*signer, error) {
@@ -28,16 +29,22 @@ func newSigner(kid string) (*signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signer: %w", err)
 	}
-	return &signer{public: key.Public(), jws: jws}, nil
+	logout, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{}).WithType("logout+jwt"))
+	if err != nil {
+		return nil, fmt.Errorf("signer: %w", err)
+	}
+	return &signer{public: key.Public(), jws: jws, logout: logout}, nil
 }
 
 // sign returns claims as a compact JWS.
-func (s *signer) sign(claims map[string]any) (string, error) {
+func (s *signer) sign(claims map[string]any) (string, error) { return signedBy(s.jws, claims) }
+
+func signedBy(jws jose.Signer, claims map[string]any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
-	obj, err := s.jws.Sign(payload)
+	obj, err := jws.Sign(payload)
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}

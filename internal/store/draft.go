@@ -181,6 +181,8 @@ func (t *tx) takeBack(oldRef string, renewed aidant.Session, mandatID string, pr
 	}
 	row := sessionOf(renewed)
 	row.OrganisationID, row.Entrusted = old.OrganisationID, ""
+	row.inherit(old)
+	t.s.origin(&row, renewed.Origin)
 	if err := t.must(aidant.ErrSession, t.s.q.sessionDelete, oldRef); err != nil {
 		return mandat.Mandat{}, err
 	}

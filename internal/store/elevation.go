@@ -29,6 +29,7 @@ func (s *Store) Elevate(ctx context.Context, oldRef string, renewed aidant.Sessi
 		}
 		row := old
 		row.Ref, row.SeenAt, row.AuthAt, row.Auth = renewed.Ref, instant(renewed.SeenAt), instant(renewed.AuthAt), renewed.Auth
+		s.origin(&row, renewed.Origin)
 		if err := t.must(aidant.ErrSession, s.q.sessionDelete, oldRef); err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ type queries struct {
 	sessionByRef, sessionOf                                   query
 	sessionPlain, sessionTouch, sessionEntrust, sessionDelete query
 	sessionDeleteOf, sessionDeleteOld, sessionRivals          query
+	sessionBySub, sessionBySID, sessionIn                     query
 	mandatInsert, mandatUpdate, mandatLight                   query
 	mandatFull, mandatNumber, mandatActive                    query
 	mandatOld, mandatExpired                                  query

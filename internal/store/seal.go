@@ -26,6 +26,8 @@ const (
 const (
 	tokenAidantSub   = "aidant.sub"
 	tokenAidantEmail = "aidant.courriel"
+	tokenSessionSub  = "session.sub"
+	tokenSessionSID  = "session.sid"
 	tokenUsagerSub   = "usager.sub"
 	tokenCode        = "invitation.code"
 	tokenCredential  = "facteur.cle"

@@ -29,6 +29,10 @@ type sessionRow struct {
 	Device         string  `db:"device"`
 	Entrusted      string  `db:"entrusted"`
 	Data           []byte  `db:"data"`
+	IdpSub         string  `db:"idp_sub"`
+	IdpSID         string  `db:"idp_sid"`
+	Appareil       string  `db:"appareil"`
+	Notice         string  `db:"notice"`
 }
 
 // sessionLine is a session with its agent and their structure.
@@ -68,6 +72,9 @@ func (q *queries) sessions(who string) {
 	q.sessionDelete = "DELETE FROM session WHERE ref = ?"
 	q.sessionDeleteOthers = "DELETE FROM session WHERE aidant_id = ? AND ref <> ?"
 	q.sessionDeleteOf = "DELETE FROM session WHERE aidant_id = ?"
+	q.sessionBySub = query("SELECT " + plain(sessionRow{}) + " FROM session WHERE idp_sub = ? ORDER BY ref")
+	q.sessionBySID = query("SELECT " + plain(sessionRow{}) + " FROM session WHERE idp_sid = ? ORDER BY ref")
+	q.sessionIn = query("SELECT " + plain(sessionRow{}) + " FROM session WHERE organisation_id = ? ORDER BY ref")
 	q.sessionDeleteOld = "DELETE FROM session WHERE seen_at < ? OR created_at < ?"
 }
 
@@ -90,6 +97,7 @@ func (s *Store) SignIn(ctx context.Context, l aidant.Login, fresh aidant.Session
 		}
 		row := sessionOf(fresh)
 		row.AidantID, row.OrganisationID, row.Auth = signed.ID, signed.OrganisationID, "proconnect:"+l.ACR
+		s.origin(&row, l.Origin())
 		_, err = t.exec(s.q.sessionInsert, args(row)...)
 		out = signed
 		return err

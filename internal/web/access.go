@@ -32,6 +32,9 @@ func (s *Server) guard(rt desk.Route) http.Handler {
 
 func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) (desk.Visit, error) {
 	if rt.Access == desk.Protocol {
+		if rt.Counted != "" {
+			return desk.Visit{}, s.counted(rt.Counted, rt.Pattern, rt.Handle)(w, r)
+		}
 		return desk.Visit{}, rt.Handle(w, r)
 	}
 	v, err := s.visit(w, r)

@@ -141,12 +141,12 @@ func limitBody(next http.Handler) http.Handler {
 	})
 }
 
-// sameOrigin refuses forms that another site's page sent, except to the
-// provider's endpoints, which are called from elsewhere by nature.
+// sameOrigin refuses forms that another site's page sent, except to the protocols'
+// endpoints, which are called from elsewhere by nature.
 func (s *Server) sameOrigin() func(http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
-	for _, pattern := range protocolPaths {
-		if path, ok := strings.CutPrefix(pattern, "POST "); ok {
+	for _, rt := range s.Routes() {
+		if path, ok := strings.CutPrefix(rt.Pattern, "POST "); ok && rt.Access == desk.Protocol {
 			protection.AddInsecureBypassPattern("POST " + path)
 		}
 	}

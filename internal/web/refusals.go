@@ -45,12 +45,17 @@ func (s *Server) protocol(pattern string) desk.Handler {
 	if slices.Contains(machinePaths, pattern) {
 		rule = debit.Machine
 	}
+	return s.counted(rule, pattern, plain(s.Provider))
+}
+
+// counted serves an endpoint that machines call and counts what it refused.
+func (s *Server) counted(rule debit.Rule, pattern string, serve desk.Handler) desk.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		wait := s.Throttle.wait(rule, r)
 		if wait > 0 && rule == debit.Machine {
 			return machineWaits(w, int(wait.Seconds())+1)
 		}
-		s.Provider.ServeHTTP(&refusalWriter{ResponseWriter: w, refused: func() {
+		return serve(&refusalWriter{ResponseWriter: w, refused: func() {
 			if wait > 0 {
 				return // counted enough: no more entries for a while
 			}
@@ -58,7 +63,6 @@ func (s *Server) protocol(pattern string) desk.Handler {
 				s.Log.ErrorContext(r.Context(), "a refusal was not recorded", "error", err) // nothing is handed out
 			}
 		}}, r)
-		return nil
 	}
 }
 

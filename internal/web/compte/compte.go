@@ -14,6 +14,7 @@
 //	GET  /connexion/retour                   back from it: signed in, refused, or screen taken back
 //	POST /deconnexion                        out, here and at the provider
 //	GET  /deconnexion/retour                 back from there
+//	POST /deconnexion/fournisseur            the identity provider says that an agent left
 //	GET  /connexion/confirmer                who asks for a sensitive act confirms who they are
 //	POST /connexion/confirmer                to where they do
 //	GET  /connexion/reprise                  the form that waited for it
@@ -48,6 +49,8 @@ const (
 type Provider interface {
 	StartAgent(ctx context.Context, ask login.StartAgent) (login.Start, error)
 	FinishAgent(ctx context.Context, p login.Pending, q url.Values) (login.Agent, error)
+	// AgentLogout reads a provider's demand to end sessions: login.ErrToken.
+	AgentLogout(ctx context.Context, token string) (login.Logout, error)
 	LogoutAgentURL(ctx context.Context, idToken, state string) (string, error)
 }
 
@@ -87,15 +90,16 @@ type Flasher interface {
 
 // Desk is the account's desk. All fields are required.
 type Desk struct {
-	Pages      *page.Renderer
-	Sessions   *session.Manager
-	Provider   Provider
-	Accounts   Accounts
-	Elevations Elevations
-	Trace      Trace
-	Handover   Handover
-	Flash      Flasher
-	Now        func() time.Time
+	Pages       *page.Renderer
+	Sessions    *session.Manager
+	Provider    Provider
+	Accounts    Accounts
+	Elevations  Elevations
+	Revocations Revocations
+	Trace       Trace
+	Handover    Handover
+	Flash       Flasher
+	Now         func() time.Time
 }
 
 // Routes lists the desk's routes.
@@ -106,6 +110,7 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "GET /connexion/retour", Access: desk.Public, Handle: d.back},
 		{Pattern: "POST /deconnexion", Access: desk.Handover, Handle: d.leave},
 		{Pattern: "GET /deconnexion/retour", Access: desk.Public, Handle: d.left},
+		{Pattern: "POST /deconnexion/fournisseur", Access: desk.Protocol, Counted: debit.Machine, Handle: d.byProvider},
 		{Pattern: "GET /connexion/confirmer", Access: desk.Agent, Handle: d.askConfirmation},
 		{Pattern: "POST /connexion/confirmer", Access: desk.Agent, Elsewhere: true, Handle: d.startConfirmation},
 		{Pattern: "GET /connexion/reprise", Access: desk.Agent, Handle: d.resume},

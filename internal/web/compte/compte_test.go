@@ -55,6 +55,17 @@ func (h *house) LogoutAgentURL(_ context.Context, idToken, _ string) (string, er
 	return "https://agents.example/session/end?id_token_hint=" + idToken, h.logout
 }
 
+func (h *house) AgentLogout(_ context.Context, token string) (login.Logout, error) {
+	return login.Logout{ID: token}, h.finish
+}
+
+func (h *house) EndAtProvider(_ context.Context, _ aidant.Origin, proof string, _ time.Time) (int, error) {
+	if proof == "rejoue" {
+		return 0, aidant.ErrReplayed
+	}
+	return 0, nil
+}
+
 func (h *house) SignIn(_ context.Context, _ aidant.Login, fresh aidant.Session) (aidant.Aidant, error) {
 	if h.signIn != nil {
 		return aidant.Aidant{}, h.signIn
@@ -155,7 +166,7 @@ func newSetting(t *testing.T) *setting {
 		agent:  aidant.Aidant{ID: "camille", GivenName: "Camille", UsualName: "Durand", Roles: []aidant.Role{aidant.RoleAidant}},
 		answer: login.Agent{Login: aidant.Login{ACR: "eidas1-mfa"}, IDToken: "jeton", AuthAt: now}}
 	m := session.New(session.Options{Backend: h, Sealer: h, Now: func() time.Time { return now }})
-	d := &compte.Desk{Pages: pagecheck.Pages(t), Sessions: m, Provider: h, Accounts: h, Elevations: h, Trace: h, Handover: h, Flash: h, Now: func() time.Time { return now }}
+	d := &compte.Desk{Pages: pagecheck.Pages(t), Sessions: m, Provider: h, Accounts: h, Elevations: h, Revocations: h, Trace: h, Handover: h, Flash: h, Now: func() time.Time { return now }}
 	s, id := m.Fresh(httptest.NewRequest("GET", "/", nil))
 	s.AidantID = h.agent.ID
 	h.sessions[s.Ref] = s

@@ -99,6 +99,7 @@ func (d *Desk) confirm(w http.ResponseWriter, r *http.Request, pending login.Pen
 	}
 	proven := c.Session
 	proven.AuthAt, proven.Auth = agent.AuthAt, wayProConnect+":"+agent.Login.ACR
+	proven.Origin = agent.Login.Origin()
 	renewed, err := d.elevate(w, r, c.Aidant, proven)
 	if err != nil {
 		return err

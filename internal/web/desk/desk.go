@@ -73,7 +73,8 @@ type Route struct {
 	// Elsewhere is a POST that sends the browser to another site: the open use is
 	// read for its error pages only.
 	Elsewhere bool
-	// Counted is the rule on which a request without a session counts, "" for none.
+	// Counted is the rule on which a request without a session counts, "" for none; at
+	// a Protocol route, the rule on which its refusals count.
 	Counted debit.Rule
 	// Fresh is how recently the agent must have proved who they are; 0 asks for no
 	// more than a session. Who has not is sent to do it, and finds what they had

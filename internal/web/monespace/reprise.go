@@ -133,6 +133,7 @@ func (d *Desk) handOver(w http.ResponseWriter, r *http.Request, p login.Pending,
 	auth := "proconnect:" + a.Login.ACR
 	renewed, id := d.Sessions.Renew(v.Session)
 	renewed.Entrusted, renewed.Auth, renewed.AuthAt = "", auth, a.AuthAt
+	renewed.Origin = a.Login.Origin()
 	proof := a.Proof
 	proof.Salt = p.Salt
 	m, err := d.Mandats.TakeBack(r.Context(), v.Session.Ref, renewed, v.Session.Entrusted, proof, func(m mandat.Mandat) (mandat.Mandat, journal.Fact, error) {
