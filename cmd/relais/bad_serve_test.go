@@ -133,6 +133,10 @@ func TestEveryMutationIsWritten(t *testing.T) {
 	for _, path := range []string{"/administration/agents/" + monique + "/suspendre", "/administration/agents/" + monique + "/retablir"} {
 		post(sophie, path, nil)
 	}
+	for _, path := range []string{"/administration/agents/" + monique + "/sessions", "/administration/structures/mairie-saint-exemple/sessions"} {
+		post(sophie, path, map[string][]string{"motif": {"depart"}})
+	}
+	post(claire, "/structure/agents/"+julien+"/sessions", map[string][]string{"motif": {"depart"}})
 	thomas := w.agent("thomas")
 	thomas.Open(w.relais + "/controle/mandats/" + last.id).Click("reveler")
 	post(thomas, thomas.URL.Path, map[string][]string{"identite": {"usager"}, "motif": {"Une identité nécessaire au contrôle."}, "confirmer": {"oui"}})
@@ -145,6 +149,7 @@ func TestEveryMutationIsWritten(t *testing.T) {
 	post(thomas, "/controle/exporter?mandat="+last.id, map[string][]string{"format": {"csv"}})
 	nadia.Open(w.relais + "/compte").Click("fermer-1").MustBeAt("/compte").Click("fermer-les-autres").MustBeAt("/compte")
 	post(nadia, "/deconnexion", nil)
+	post(claire, "/structure/sessions", map[string][]string{"motif": {"incident"}})
 	written := w.writtenRoutes()
 	for _, rt := range w.d.web.Routes() {
 		_, excused := silent[rt.Pattern]

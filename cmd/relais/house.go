@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"relais/internal/acte"
+	"relais/internal/aidant"
 	"relais/internal/coffre"
 	"relais/internal/config"
 	"relais/internal/login"
@@ -133,8 +134,8 @@ func (h *house) buildWeb() error {
 		(&controle.Desk{Pages: h.pages, Journal: h.store, Numbers: h.store, Facets: h.store, Agents: h.store, Revelations: h.store,
 			Cookies: h.sessions, Seal: h.sealer, Vitals: h.store, Watch: h.store, Revues: h.store, Samples: h.store, Saved: h.store,
 			Exports: scellement.Exporter{Sealer: h.sealer, From: h.store}, App: appVersion(), Beat: h.cfg.Heartbeat, Now: h.now}).Routes(),
-		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Notices: h.store, Agents: h.store, Flash: said, Now: h.now}).Routes(),
-		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Missions: h.store, Auditeurs: h.store, Flash: said, Now: h.now}).Routes(),
+		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Notices: h.store, Agents: h.store, Closer: h.store, Alive: h.alive, Flash: said, Now: h.now}).Routes(),
+		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Closer: h.store, Alive: h.alive, Missions: h.store, Auditeurs: h.store, Flash: said, Now: h.now}).Routes(),
 		(&publication.Desk{Tree: h.store, Signed: h.sealer.Published, Refused: func() bool { return h.sealer.State().Refusal != nil }}).Routes(),
 	}
 	h.web = &web.Server{
@@ -149,6 +150,9 @@ func (h *house) buildWeb() error {
 	h.handler = h.web.Handler()
 	return nil
 }
+
+// alive tells a session that has not run out.
+func (h *house) alive(s aidant.Session) bool { return h.now().Before(h.sessions.EndsAt(s)) }
 
 func (h *house) theme() fs.FS {
 	if h.cfg.Theme == "" {

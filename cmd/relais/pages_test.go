@@ -28,6 +28,7 @@ func TestEveryPage(t *testing.T) {
 	a.acting(g)
 	a.reviewing(g)
 	a.confirming()
+	a.closing()
 	a.everyRoute(g)
 	a.errorPages()
 	a.mustHaveSeenEverything()
@@ -314,6 +315,14 @@ func (a *album) confirming() {
 	a.w.aged("sophie", time.Hour)
 	v.Submit("/administration/missions").MustBeAt(confirmPath).Click("confirmer").Click("agent-sophie").MustBeAt(resumePath)
 	v.Open(a.w.relais + confirmPath).Click("confirmer").Click("agent-claire").MustStatus(http.StatusForbidden)
+}
+
+// closing meets the pages that end other people's sessions.
+func (a *album) closing() {
+	claire := a.agent("claire")
+	a.agent("julien")
+	claire.Open(a.w.relais + "/structure/sessions").Click("fermer").MustStatus(http.StatusUnprocessableEntity)
+	claire.Open(a.w.relais+"/structure/agents/"+a.w.idOf("julien")+"/sessions").Choose("motif", "depart").Click("fermer").MustSee("1 session fermée")
 }
 
 // everyRoute opens every GET page as every kind of visitor, allowed or not, and

@@ -165,6 +165,13 @@ func (a Aidant) SessionsRevoked(by journal.Actor, n int, reason string) journal.
 	return journal.NewFact(by, journal.SessionRevoke, journal.Object{Type: "aidant", ID: a.ID}).Because(reason).With("sessions", strconv.Itoa(n))
 }
 
+// SessionsRevokedIn is the fact that somebody ended the sessions of a whole
+// structure; those of each agent have theirs.
+func SessionsRevokedIn(organisationID string, by journal.Actor, sessions, agents int, reason string) journal.Fact {
+	return journal.NewFact(by, journal.SessionRevoke, journal.Object{Type: "structure", ID: organisationID}).Because(reason).
+		With("sessions", strconv.Itoa(sessions)).With("agents", strconv.Itoa(agents))
+}
+
 // Elevated is the fact that an agent proved again who they are in a session they
 // had; auth is how. With a reason it is the fact that they did not.
 func (a Aidant) Elevated(auth, refused string) journal.Fact {

@@ -59,6 +59,18 @@ type Closing struct {
 	Decide func(a Aidant, open int) (fact journal.Fact, err error) // as a transition: pure; an error's fact is written too
 }
 
+// ClosingReasons lists the codes of why somebody ends other people's sessions, in
+// the order of the form, with their French.
+func ClosingReasons() [][2]string {
+	return [][2]string{
+		{"appareil_perdu", "Un appareil est perdu ou volé"},
+		{"poste_ouvert", "Une session est restée ouverte sur un poste"},
+		{"soupcon", "Quelqu’un d’autre a peut-être utilisé une session"},
+		{"depart", "Un départ, ou un changement de poste"},
+		{"incident", "Un incident de sécurité"},
+	}
+}
+
 // Ended tells whether the session is past one of its limits.
 func (s Session) Ended(at time.Time, idle, max time.Duration) bool {
 	return at.Sub(s.SeenAt) >= idle || at.Sub(s.CreatedAt) >= s.Max(max)

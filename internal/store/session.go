@@ -175,6 +175,16 @@ func (s *Store) EndSession(ctx context.Context, ref string, fact journal.Fact) e
 	})
 }
 
+// SessionsIn lists the sessions of a structure's agents.
+func (s *Store) SessionsIn(ctx context.Context, organisationID string) ([]aidant.Session, error) {
+	rows, err := many[sessionRow](ctx, s, s.q.sessionIn, organisationID)
+	out := make([]aidant.Session, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, r.session())
+	}
+	return out, err
+}
+
 // SessionsOf lists an agent's sessions, the last used first.
 func (s *Store) SessionsOf(ctx context.Context, aidantID string) ([]aidant.Session, error) {
 	rows, err := many[sessionRow](ctx, s, s.q.sessionOf, aidantID)

@@ -11,6 +11,10 @@
 //	GET  /administration/agents/{id}              one agent, and the decision to confirm
 //	POST /administration/agents/{id}/suspendre    suspend
 //	POST /administration/agents/{id}/retablir     reinstate
+//	GET  /administration/agents/{id}/sessions     what ending their sessions would do
+//	POST /administration/agents/{id}/sessions     end them
+//	GET  /administration/structures/{id}/sessions the same for a structure
+//	POST /administration/structures/{id}/sessions end them
 //	GET  /administration/missions                 missions
 //	GET  /administration/missions/nouvelle        the form of a new one
 //	POST /administration/missions                 check it, confirm it, open it
@@ -53,6 +57,8 @@ type Desk struct {
 	Pages      *page.Renderer
 	Structures Structures
 	Agents     agents.Store
+	Closer     agents.Closer
+	Alive      func(aidant.Session) bool // tells a session that has not run out
 	Missions   Missions
 	Auditeurs  Auditeurs
 	Flash      agents.Flasher
@@ -67,17 +73,34 @@ func (d *Desk) Routes() []desk.Route {
 		},
 		Right: func(desk.Visit, aidant.Aidant) agents.Right { return agents.Decides },
 		Why:   func(aidant.Aidant) string { return "" }}
+	sessions := &agents.Closings{Decisions: one, Sessions: d.Closer, Alive: d.Alive}
 	return []desk.Route{
 		{Pattern: "GET /administration", Access: desk.Administrateur, Handle: d.list},
 		{Pattern: "GET /administration/structures/{id}", Access: desk.Administrateur, Handle: d.structure},
 		{Pattern: "GET /administration/agents/{id}", Access: desk.Administrateur, Handle: one.Show},
 		{Pattern: "POST /administration/agents/{id}/suspendre", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: one.Suspend},
 		{Pattern: "POST /administration/agents/{id}/retablir", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: one.Reinstate},
+		{Pattern: "GET /administration/agents/{id}/sessions", Access: desk.Administrateur, Fresh: desk.FreshGet, Handle: sessions.AskAgent},
+		{Pattern: "POST /administration/agents/{id}/sessions", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: sessions.EndAgent},
+		{Pattern: "GET /administration/structures/{id}/sessions", Access: desk.Administrateur, Fresh: desk.FreshGet, Handle: d.inTeam(sessions.AskTeam)},
+		{Pattern: "POST /administration/structures/{id}/sessions", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: d.inTeam(sessions.EndTeam)},
 		{Pattern: "GET /administration/missions", Access: desk.Administrateur, Handle: d.missionList},
 		{Pattern: "GET /administration/missions/nouvelle", Access: desk.Administrateur, Fresh: desk.FreshGet, Handle: d.missionForm},
 		{Pattern: "POST /administration/missions", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: d.missionOpen},
 		{Pattern: "GET /administration/missions/{id}", Access: desk.Administrateur, Handle: d.missionShow},
 		{Pattern: "POST /administration/missions/{id}/terminer", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: d.missionEnd},
+	}
+}
+
+// inTeam serves a page about one structure's sessions.
+func (d *Desk) inTeam(serve func(w http.ResponseWriter, r *http.Request, t agents.Team) error) desk.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		o, err := d.Structures.Organisation(r.Context(), r.PathValue("id"))
+		if err != nil {
+			return err
+		}
+		at := structures + o.ID
+		return serve(w, r, agents.Team{ID: o.ID, Name: o.Name, At: at + "/sessions", Back: at})
 	}
 }
 
@@ -123,6 +146,7 @@ func state(o organisation.Organisation) page.Cell {
 
 type structurePage struct {
 	page.Layout
+	ID     string
 	Name   string
 	Items  []page.Item
 	Agents page.Table
@@ -138,7 +162,7 @@ func (d *Desk) structure(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := &structurePage{Layout: v.Layout(o.Name, home), Name: o.Name, Agents: agents.Table("Agents de la structure", base, list)}
+	p := &structurePage{Layout: v.Layout(o.Name, home), ID: o.ID, Name: o.Name, Agents: agents.Table("Agents de la structure", base, list)}
 	p.Wide = true
 	p.Items = []page.Item{{Term: "État", Text: state(o).Text}, {Term: "SIRET", Text: page.Siret(o.SIRET)},
 		{Term: "Adresse", Text: o.PostalAddress()}, {Term: "Téléphone", Text: o.Telephone},

@@ -66,6 +66,7 @@ type agentPage struct {
 	Action   string // address of the form, "" when there is nothing to decide
 	Suspends bool   // the form suspends; it reinstates otherwise
 	Why      string // why there is no form
+	Sessions string // the page that ends their sessions, "" without
 }
 
 // Show serves the agent's page, which is also where a decision is confirmed.
@@ -88,7 +89,7 @@ func (d *Decisions) Show(w http.ResponseWriter, r *http.Request) error {
 	case a.Suspended():
 		p.Action = d.Base + a.ID + "/retablir"
 	default:
-		p.Action, p.Suspends = d.Base+a.ID+"/suspendre", true
+		p.Action, p.Suspends, p.Sessions = d.Base+a.ID+"/suspendre", true, d.Base+a.ID+"/sessions"
 	}
 	return d.Pages.Render(w, http.StatusOK, "agents/agent", p)
 }

@@ -10,6 +10,10 @@
 //	GET  /structure/agents/{id}              one agent, and the decision to confirm
 //	POST /structure/agents/{id}/suspendre    suspend
 //	POST /structure/agents/{id}/retablir     reinstate
+//	GET  /structure/agents/{id}/sessions     what ending their sessions would do
+//	POST /structure/agents/{id}/sessions     end them
+//	GET  /structure/sessions                 the same for the whole team
+//	POST /structure/sessions                 end them
 package structure
 
 import (
@@ -62,6 +66,8 @@ type Desk struct {
 	Mandats Mandats
 	Notices Notices
 	Agents  agents.Store
+	Closer  agents.Closer
+	Alive   func(aidant.Session) bool // tells a session that has not run out
 	Flash   agents.Flasher
 	Now     func() time.Time
 }
@@ -74,11 +80,22 @@ func (d *Desk) Routes() []desk.Route {
 		Why: func(aidant.Aidant) string {
 			return "L’habilitation d’un auditeur ou d’un administrateur relève d’un administrateur de Relais."
 		}}
+	sessions := &agents.Closings{Decisions: one, Sessions: d.Closer, Alive: d.Alive}
+	own := func(r *http.Request) agents.Team {
+		o := desk.Of(r).Organisation
+		return agents.Team{ID: o.ID, Name: o.Name, At: home + "/sessions", Back: home}
+	}
 	return []desk.Route{
 		{Pattern: "GET /structure", Access: desk.Referent, Handle: d.team},
 		{Pattern: "GET /structure/agents/{id}", Access: desk.Referent, Handle: one.Show},
 		{Pattern: "POST /structure/agents/{id}/suspendre", Access: desk.Referent, Fresh: desk.FreshPost, Handle: one.Suspend},
 		{Pattern: "POST /structure/agents/{id}/retablir", Access: desk.Referent, Fresh: desk.FreshPost, Handle: one.Reinstate},
+		{Pattern: "GET /structure/agents/{id}/sessions", Access: desk.Referent, Fresh: desk.FreshGet, Handle: sessions.AskAgent},
+		{Pattern: "POST /structure/agents/{id}/sessions", Access: desk.Referent, Fresh: desk.FreshPost, Handle: sessions.EndAgent},
+		{Pattern: "GET /structure/sessions", Access: desk.Referent, Fresh: desk.FreshGet,
+			Handle: func(w http.ResponseWriter, r *http.Request) error { return sessions.AskTeam(w, r, own(r)) }},
+		{Pattern: "POST /structure/sessions", Access: desk.Referent, Fresh: desk.FreshPost,
+			Handle: func(w http.ResponseWriter, r *http.Request) error { return sessions.EndTeam(w, r, own(r)) }},
 	}
 }
 
