@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -203,4 +204,25 @@ func TestTA13InvalidIsToldAgain(t *testing.T) {
 	w.again(nadia, "allocations", g)
 	w.mustBeOutside(nadia, "autre-choix")
 	w.mustTell("FC_INVALID_REP_SCOPE", "Etranger-Europe")
+}
+
+// TestUseSaysWhatIsUnknown: of two services opened in the hub's session Relais knows
+// one use and no service, and the auditeur's page of the entry says so.
+func TestUseSaysWhatIsUnknown(t *testing.T) {
+	w, nadia, g := acceptance(t, "logement/apl")
+	w.through(nadia, "allocations", g, "logement")
+	w.mustEnter(nadia)
+	w.again(nadia, "demarches", g)
+	w.mustEnter(nadia)
+	entries, err := w.d.store.MandatEntries(t.Context(), g.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thomas := w.agent("thomas")
+	for _, e := range entries {
+		thomas.Open(fmt.Sprintf("%s/controle/entrees/%d", w.relais, e.Index)).MustStatus(http.StatusOK)
+		if told := thomas.Sees("ne sait pas quel service public s’est ouvert"); told != (e.Action == "delegation.use") {
+			t.Errorf("entry %d, %s: what is unknown is told: %v", e.Index, e.Action, told)
+		}
+	}
 }

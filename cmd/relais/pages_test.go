@@ -340,6 +340,8 @@ func (a *album) everyRoute(g given) {
 		for _, pattern := range a.pageRoutes() {
 			v.Open(a.w.relais + a.fill(pattern, g.id))
 		}
+		v.Open(a.w.relais + "/aide/codes?code=Y600020").MustSee("Ce service n’est pas couvert")
+		v.Open(a.w.relais + "/aide/codes?code=inconnu").MustSee("Ce code n’est pas dans la liste")
 		v.Open(a.w.relais + "/demarche/terminer").MustStatus(http.StatusMethodNotAllowed)
 		v.Open(a.w.relais + "/nulle-part").MustStatus(http.StatusNotFound)
 	}

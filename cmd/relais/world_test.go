@@ -32,18 +32,18 @@ type world struct {
 	services string
 	environ  []string // for the offline verbs
 	hub      *front   // what stands before the fictional FranceConnect
+	agents   *front   // and before the fictional ProConnect
 	logs     *logBook // every line of the house's log, of every level
 	lent     int64    // entries that entrusting a screen writes, once measured
 	behind   *sql.DB  // the database itself, once asked
 }
 
-// front lets a test take the place of the fictional FranceConnect, or change
-// what it says.
+// front lets a test take the place of a fictional provider, or change what it says.
 type front struct {
 	atomic.Pointer[func(http.Handler) http.Handler]
 }
 
-// stand puts f before the hub; nil takes it away.
+// stand puts f before the provider; nil takes it away.
 func (f *front) stand(change func(http.Handler) http.Handler) {
 	if change == nil {
 		f.Store(nil)
@@ -52,13 +52,13 @@ func (f *front) stand(change func(http.Handler) http.Handler) {
 	f.Store(&change)
 }
 
-func (f *front) before(hub http.Handler) http.Handler {
+func (f *front) before(provider http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if change := f.Load(); change != nil {
-			(*change)(hub).ServeHTTP(w, r)
+			(*change)(provider).ServeHTTP(w, r)
 			return
 		}
-		hub.ServeHTTP(w, r)
+		provider.ServeHTTP(w, r)
 	})
 }
 
@@ -105,7 +105,7 @@ func newWorld(t testing.TB, engine string, options ...option) *world {
 	}
 	l := openPorts(t)
 	port := func(l net.Listener) string { return fmt.Sprint(l.Addr().(*net.TCPAddr).Port) }
-	w := &world{t: t, hub: &front{}, logs: &logBook{}, relais: "http://localhost:" + port(l.relais), services: "http://127.0.0.1:" + port(l.services),
+	w := &world{t: t, hub: &front{}, agents: &front{}, logs: &logBook{}, relais: "http://localhost:" + port(l.relais), services: "http://127.0.0.1:" + port(l.services),
 		environ: []string{"RELAIS_DATA=" + dir, "RELAIS_DATABASE_URL=" + database}}
 	cfg, err := config.LoadDemo(append([]string{
 		"RELAIS_LISTEN=127.0.0.1:" + port(l.relais), "RELAIS_PUBLIC_URL=" + w.relais,
@@ -124,7 +124,8 @@ func newWorld(t testing.TB, engine string, options ...option) *world {
 	if w.d, err = newDemo(ctx, cfg, log); err != nil {
 		t.Fatal(err)
 	}
-	l.hub = w.standInFront(l.hub)
+	l.hub = w.standInFront(l.hub, w.hub.before(w.d.sandbox.Hub()))
+	l.agents = w.standInFront(l.agents, w.agents.before(w.d.sandbox.Agents()))
 	done := make(chan error, 1)
 	go func() { done <- w.d.run(ctx, l) }()
 	t.Cleanup(func() {
@@ -142,12 +143,12 @@ func newWorld(t testing.TB, engine string, options ...option) *world {
 	return w
 }
 
-// standInFront serves the hub's address through w.hub, and returns a listener
-// for the house to serve the hub on, which nobody asks.
-func (w *world) standInFront(hub net.Listener) net.Listener {
+// standInFront serves an address itself, and returns a listener for the house to
+// serve it on, which nobody asks.
+func (w *world) standInFront(at net.Listener, before http.Handler) net.Listener {
 	w.t.Helper()
-	server := newHTTPServer(w.hub.before(w.d.sandbox.Hub()), slog.New(slog.DiscardHandler))
-	go func() { _ = server.Serve(hub) }() // ends with the test
+	server := newHTTPServer(before, slog.New(slog.DiscardHandler))
+	go func() { _ = server.Serve(at) }() // ends with the test
 	w.t.Cleanup(func() { _ = server.Close() })
 	unused, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -41,7 +41,7 @@ var known = []string{
 	"invalid_client", "invalid_grant", "unsupported_grant_type",
 }
 
-var platformCode = regexp.MustCompile(`\bY[0-9]{2}[0-9A-F]{4}\b`)
+var platformCode = regexp.MustCompile(`\b[YE][0-9]{2}[0-9A-F]{4}\b`)
 
 // refusal maps an error response (OpenID Connect Core §3.1.2.6, RFC 6749 §5.2).
 // ProConnect answers access_denied both when the agent gives up and when the

@@ -15,6 +15,7 @@ func (s *Server) publicRoutes() []desk.Route {
 		{Pattern: "GET /{$}", Access: desk.Public, Handle: s.home},
 		{Pattern: "GET /aide", Access: desk.Public, Handle: s.public("public/aide", "Aide")},
 		{Pattern: "GET /aide/session", Access: desk.Public, Handle: s.public("public/aide-session", "Pourquoi se déconnecter après une démarche")},
+		{Pattern: "GET /aide/codes", Access: desk.Public, Handle: s.codes},
 		{Pattern: "GET /accessibilite", Access: desk.Public, Handle: s.public("public/accessibilite", "Accessibilité : non conforme")},
 		{Pattern: "GET /donnees-personnelles", Access: desk.Public, Handle: s.public("public/donnees-personnelles", "Données personnelles")},
 		{Pattern: "GET /mentions-legales", Access: desk.Public, Handle: s.public("public/mentions-legales", "Mentions légales")},

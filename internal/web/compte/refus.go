@@ -44,7 +44,11 @@ func (d *Desk) failed(r *http.Request, err error, next page.Link) error {
 		return err
 	}
 	title, what, todo := login.Explain(err)
-	return &desk.Problem{Status: status, Title: title, Text: what, Do: []string{todo}, Next: next, Cause: err}
+	p := &desk.Problem{Status: status, Title: title, Text: what, Do: []string{todo}, Next: next, Cause: err, Reference: login.Code(err)}
+	if desk.Of(r).Session.Entrusted != "" {
+		p.StaysEntrusted()
+	}
+	return p
 }
 
 // elsewhere is a callback that this browser did not ask for, or no longer.

@@ -25,10 +25,15 @@ type entryPage struct {
 	Pruned  string // why the body is gone, "" while it is there
 	State   string // what the entry's state means
 	Fault   string // why the entry does not hold, "" when its own parts agree
+	Unknown string // what such an entry cannot know, "" for most
 	Agent   string // where everything this agent did is, "" for another actor
 	Reveal  string // where an identity is asked for, "" when there is none
 	Export  string
 }
+
+// unknownOfUse is what no entry of a use can say: a hub names no service, and may
+// open another in its own session without asking Relais.
+const unknownOfUse = "Quand le client est FranceConnect, Relais ne sait pas quel service public s’est ouvert, ni si un autre s’est ouvert ensuite dans la même session de FranceConnect, jusqu’à 30 minutes après sa dernière utilisation. L’absence d’une autre entrée ne prouve donc pas qu’il n’y en a pas eu."
 
 // entry shows one entry as it is stored. Opening it is a search of one.
 func (d *Desk) entry(w http.ResponseWriter, r *http.Request) error {
@@ -67,6 +72,9 @@ func (d *Desk) entry(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Items = append(p.Items, around...)
+	if rec.Action == journal.DelegationUse {
+		p.Unknown = unknownOfUse
+	}
 	for _, key := range slices.Sorted(maps.Keys(rec.Details)) {
 		p.Details = append(p.Details, page.Item{Term: key, Text: rec.Details[key]})
 	}

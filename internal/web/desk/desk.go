@@ -232,6 +232,14 @@ type Problem struct {
 	Reference string
 }
 
+// StaysEntrusted adds to a failed identification of the aidant what stands while an
+// usager has the screen, and what to do about it.
+func (p *Problem) StaysEntrusted() *Problem {
+	p.Text += " Ce que l’usager a signé est conservé."
+	p.Do = append([]string{"Laissez cet écran ouvert : la page « Rendez l’écran » sert dès que l’aidant peut s’identifier."}, p.Do...)
+	return p
+}
+
 // Error implements error.
 func (p *Problem) Error() string {
 	if p.Cause != nil {

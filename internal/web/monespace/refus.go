@@ -26,7 +26,8 @@ type refusal struct {
 	Status      int
 	Title, Text string
 	Do          []string
-	Again       bool // identifying once more may help
+	Again       bool   // identifying once more may help
+	Code        string // for the support, "" without
 }
 
 const nothingSigned = " Rien n’est signé. Le brouillon du mandat est conservé."
@@ -84,5 +85,5 @@ func (d *Desk) failed(w http.ResponseWriter, r *http.Request, err error, do ...s
 		return err
 	}
 	title, what, todo := login.Explain(err)
-	return d.refused(w, r, refusal{Status: status, Again: true, Title: title, Text: what, Do: append([]string{todo}, do...)})
+	return d.refused(w, r, refusal{Status: status, Again: true, Title: title, Text: what, Do: append([]string{todo}, do...), Code: login.Code(err)})
 }

@@ -69,7 +69,7 @@ func (d *Desk) failedBack(err error) error {
 		return err
 	}
 	title, what, todo := login.Explain(err)
-	return back(http.StatusServiceUnavailable, title, what, err, todo)
+	return back(http.StatusServiceUnavailable, title, what, err, todo).StaysEntrusted()
 }
 
 func back(status int, title, text string, cause error, do ...string) *desk.Problem {
