@@ -40,7 +40,7 @@ type loginLine struct {
 }
 
 // identityLine is one autorisation of the mandat of a delegated login, with
-// everybody whom a service may be told about.
+// everybody whom a service may be told about. In no order.
 type identityLine struct {
 	aidantLine
 	usagerLine
@@ -51,7 +51,9 @@ type identityLine struct {
 	Stream streamRow       `db:"j"`
 }
 
-// openLine is one autorisation of the mandat of a use that was not ended.
+// openLine is one autorisation of the mandat of a use that was not ended. In no
+// order: a decision looks for one by its domaine, and sorting rows this wide
+// costs as much as finding them.
 type openLine struct {
 	usagerLine
 	D delegationRow   `db:"d"`
@@ -92,10 +94,10 @@ func (q *queries) delegations() {
 	q.delegationStop = "UPDATE delegation SET revoked_at = ?, ended_at = ?, journal_id = ? WHERE id = ?"
 	q.delegationRedeem = `UPDATE delegation SET consumed_at = ?, token_hash = ?, token_expires_at = ?, protocol = ?, journal_id = ?
 		WHERE id = ? AND consumed_at IS NULL AND revoked_at IS NULL`
+	const open = "SELECT id FROM delegation WHERE aidant_id = ? AND ended_at IS NULL AND usager_id "
 	q.mandatUse = query("SELECT "+mandatColumns()+`, j.stream_seq AS "j.seq", j.leaf AS "j.leaf",
-		(SELECT id FROM delegation WHERE id = ?) AS "made", (SELECT id FROM delegation WHERE aidant_id = ? AND ended_at IS NULL
-		AND (usager_id < m.usager_id OR usager_id > m.usager_id) LIMIT 1) AS "other"`+mandatFrom) +
-		mandatStream + " WHERE m.id = ? AND m.organisation_id = ? ORDER BY a.position"
+		(SELECT id FROM delegation WHERE id = ?) AS "made", coalesce((`+open+"< m.usager_id LIMIT 1), ("+open+`> m.usager_id LIMIT 1)) AS "other"`+mandatFrom) +
+		mandatStream + " WHERE m.id = ? AND m.organisation_id = ?"
 	q.delegationByCode = bare + " WHERE code_hash = ?"
 	q.delegationByToken = bare + " WHERE token_hash = ?"
 	q.loginByID = login + " WHERE d.id = ?"
@@ -109,11 +111,11 @@ func (q *queries) delegations() {
 		JOIN usager u ON u.id = d.usager_id JOIN coffre_key uk ON uk.subject = 'usager:' || u.id`
 	common := "SELECT " + columns("d", delegationRow{}) + ", " + mandatColumns() + ", " + columns("u", usagerRow{}) + `, uk.wrapped AS "ukey"`
 	q.openUse = query(common + from + people + ` WHERE d.id = (SELECT id FROM delegation WHERE aidant_id = ? AND ended_at IS NULL
-		ORDER BY chosen_at DESC, id DESC LIMIT 1) ORDER BY a.position`)
+		ORDER BY chosen_at DESC, id DESC LIMIT 1)`)
 	q.identityByToken = query(common+", "+columns("i", aidantRow{})+`, ik.wrapped AS "ikey", `+columns("o", organisationRow{})+
 		`, j.stream_seq AS "j.seq", j.leaf AS "j.leaf"`+from+people+` JOIN aidant i ON i.id = d.aidant_id
 		JOIN coffre_key ik ON ik.subject = 'aidant:' || i.id JOIN organisation o ON o.id = d.organisation_id`) +
-		mandatStream + " WHERE d.token_hash = ? ORDER BY a.position"
+		mandatStream + " WHERE d.token_hash = ?"
 }
 
 // UseMandat records the aidant's choice: the use of the mandat and the login
@@ -127,7 +129,7 @@ func (q *queries) delegations() {
 func (s *Store) UseMandat(ctx context.Context, l delegation.Login, use transition) error {
 	return s.beside(ctx, streams(l.MandatID).and("aidant", l.AidantID), func(t *tx) error {
 		var lines []useLine
-		if err := t.list(&lines, s.q.mandatUse, l.ID, l.AidantID, l.MandatID, l.OrganisationID); err != nil {
+		if err := t.list(&lines, s.q.mandatUse, l.ID, l.AidantID, l.AidantID, l.MandatID, l.OrganisationID); err != nil {
 			return err
 		}
 		switch {

@@ -50,8 +50,9 @@ func openPostgres(ctx context.Context, s *Store) error {
 	if err := checkSettings(ctx, writers); err != nil {
 		return errors.Join(err, writers.Close(), readers.Close())
 	}
-	s.read = newReader(readers, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-		func(q query) string { return readers.Rebind(string(q)) })
+	bind := func(q query) string { return readers.Rebind(string(q)) }
+	s.read = reader{source: &pooled{db: readers, bind: bind}, db: readers, bind: bind,
+		snapshot: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}}
 	p := &postgres{s: s, db: writers}
 	p.seq = startSequencer(s, conf)
 	s.engine = p

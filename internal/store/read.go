@@ -3,56 +3,77 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 )
 
-// reader is the pool of connections that never write. Statements are prepared
-// once each.
+// reader is what never writes: a source for one statement at a time, and a pool
+// for reads of several that see one state.
 type reader struct {
+	source
 	db       *sqlx.DB
 	bind     func(query) string // the text that this engine is given
-	prepared *sync.Map          // query → *sqlx.Stmt
 	snapshot *sql.TxOptions     // a transaction that sees one state
-	quick    bool               // a read is over before it could be cancelled
 }
 
-func newReader(db *sqlx.DB, snapshot *sql.TxOptions, bind func(query) string) reader {
-	return reader{db: db, bind: bind, prepared: &sync.Map{}, snapshot: snapshot}
+// source answers single statements, of several goroutines.
+type source interface {
+	// get reads one row; sql.ErrNoRows when there is none.
+	get(ctx context.Context, dest any, q query, args ...any) error
+	// list appends all rows to a slice.
+	list(ctx context.Context, dest any, q query, args ...any) error
+	close() error
 }
 
-// patience is the context of one read. Watching for cancellation costs two
-// goroutines a statement, more than SQLite's answer itself.
-func (r reader) patience(ctx context.Context) context.Context {
-	if r.quick && ctx.Err() == nil {
-		return context.WithoutCancel(ctx)
-	}
-	return ctx
+func (r reader) close() error { return errors.Join(r.source.close(), r.db.Close()) }
+
+// pooled prepares each statement once on a pool of database/sql.
+type pooled struct {
+	db       *sqlx.DB
+	bind     func(query) string
+	prepared sync.Map // query → *sqlx.Stmt
 }
 
-func (r reader) statement(ctx context.Context, q query) (*sqlx.Stmt, error) {
-	if st, ok := r.prepared.Load(q); ok {
+func (p *pooled) statement(ctx context.Context, q query) (*sqlx.Stmt, error) {
+	if st, ok := p.prepared.Load(q); ok {
 		return st.(*sqlx.Stmt), nil
 	}
-	st, err := r.db.PreparexContext(context.WithoutCancel(ctx), r.bind(q))
+	st, err := p.db.PreparexContext(context.WithoutCancel(ctx), p.bind(q))
 	if err != nil {
 		return nil, err
 	}
-	if was, loaded := r.prepared.LoadOrStore(q, st); loaded {
+	if was, loaded := p.prepared.LoadOrStore(q, st); loaded {
 		_ = st.Close() // another goroutine prepared the same one first
 		return was.(*sqlx.Stmt), nil
 	}
 	return st, nil
 }
 
-func (r reader) close() error {
-	r.prepared.Range(func(_, st any) bool {
+func (p *pooled) get(ctx context.Context, dest any, q query, args ...any) error {
+	st, err := p.statement(ctx, q)
+	if err != nil {
+		return err
+	}
+	return st.GetContext(ctx, dest, args...)
+}
+
+func (p *pooled) list(ctx context.Context, dest any, q query, args ...any) error {
+	st, err := p.statement(ctx, q)
+	if err != nil {
+		return err
+	}
+	return st.SelectContext(ctx, dest, args...)
+}
+
+func (p *pooled) close() error {
+	p.prepared.Range(func(_, st any) bool {
 		_ = st.(*sqlx.Stmt).Close() // the pool closes next
 		return true
 	})
-	return r.db.Close()
+	return nil
 }
 
 // How long a reader waits for the numbers of what this process wrote: to show them,
@@ -79,23 +100,13 @@ func (s *Store) numbered(ctx context.Context, id int64) (int64, error) {
 // one reads one row; sql.ErrNoRows when there is none.
 func one[T any](ctx context.Context, s *Store, q query, args ...any) (T, error) {
 	var row T
-	st, err := s.read.statement(ctx, q)
-	if err != nil {
-		return row, err
-	}
 	s.counted(ctx)
-	err = st.GetContext(s.read.patience(ctx), &row, args...)
-	return row, err
+	return row, s.read.get(ctx, &row, q, args...)
 }
 
 // many reads all rows.
 func many[T any](ctx context.Context, s *Store, q query, args ...any) ([]T, error) {
-	st, err := s.read.statement(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	s.counted(ctx)
 	var rows []T
-	err = st.SelectContext(s.read.patience(ctx), &rows, args...)
-	return rows, err
+	s.counted(ctx)
+	return rows, s.read.list(ctx, &rows, q, args...)
 }

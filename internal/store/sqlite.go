@@ -15,9 +15,10 @@ import (
 )
 
 // The settings of SQLite's connections. The driver's own default is synchronous
-// NORMAL, which loses commits at a power failure.
+// NORMAL, which loses commits at a power failure. SQLite's own locks around each
+// connection go: one goroutine at a time uses it, here and in database/sql.
 const (
-	sqliteCommon = "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_busy_timeout=5000&_secure_delete=on"
+	sqliteCommon = "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_busy_timeout=5000&_secure_delete=on&_mutex=no"
 	sqliteWriter = sqliteCommon + "&_txlock=immediate"
 	sqliteReader = sqliteCommon + "&_query_only=1"
 )
@@ -32,7 +33,7 @@ func sqliteDSN(path, settings string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + settings
 }
 
-func openSQLite(ctx context.Context, s *Store) error {
+func openSQLite(s *Store) error {
 	if s.dsn == "" || strings.Contains(s.dsn, ":memory:") {
 		return fmt.Errorf("%w: la base SQLite est un fichier", ErrUnsafe)
 	}
@@ -44,31 +45,26 @@ func openSQLite(ctx context.Context, s *Store) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	writer, err := sqlx.Open("sqlite3", sqliteDSN(s.dsn, sqliteWriter))
+	writer, err := openLite(s.dsn, sqliteWriter)
 	if err != nil {
 		return err
 	}
-	writer.SetMaxOpenConns(1)
-	conn, err := writer.Connx(ctx)
+	pool, err := openLitePool(s.dsn, max(4, runtime.NumCPU()))
 	if err != nil {
-		return errors.Join(err, writer.Close())
+		return errors.Join(err, writer.close())
 	}
-	readers, err := sqlx.Open("sqlite3", sqliteDSN(s.dsn, sqliteReader))
+	snapshots, err := sqlx.Open("sqlite3", sqliteDSN(s.dsn, sqliteReader))
 	if err != nil {
-		return errors.Join(err, conn.Close(), writer.Close())
+		return errors.Join(err, pool.close(), writer.close())
 	}
-	pool := max(4, runtime.NumCPU())
-	readers.SetMaxOpenConns(pool)
-	readers.SetMaxIdleConns(pool)
-	if _, err := conn.ExecContext(ctx, walPages); err != nil {
-		return errors.Join(err, readers.Close(), conn.Close(), writer.Close())
+	snapshots.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	snapshots.SetMaxIdleConns(1)
+	s.read = reader{source: pool, db: snapshots, bind: steady, snapshot: &sql.TxOptions{}}
+	_, err = writer.exec(walPages)
+	if err := errors.Join(err, checkPragmas(writer, "0"), pool.check()); err != nil {
+		return errors.Join(err, s.read.close(), writer.close())
 	}
-	if err := errors.Join(checkPragmas(ctx, conn, "0"), checkPragmas(ctx, readers, "1")); err != nil {
-		return errors.Join(err, readers.Close(), conn.Close(), writer.Close())
-	}
-	s.read = newReader(readers, &sql.TxOptions{}, steady)
-	s.read.quick = true
-	s.engine = startWriter(s, writer, conn)
+	s.engine = startWriter(s, writer)
 	return nil
 }
 
@@ -81,11 +77,11 @@ func steady(q query) string {
 }
 
 // checkPragmas reads the settings back: a build of SQLite may ignore one.
-func checkPragmas(ctx context.Context, db sqlx.QueryerContext, queryOnly string) error {
+func checkPragmas(c *lite, queryOnly string) error {
 	for _, want := range [][2]string{{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"},
 		{"busy_timeout", "5000"}, {"secure_delete", "1"}, {"query_only", queryOnly}} {
 		var have string
-		if err := sqlx.GetContext(ctx, db, &have, "PRAGMA "+want[0]); err != nil {
+		if err := c.get(&have, query("PRAGMA "+want[0])); err != nil {
 			return fmt.Errorf("pragma %s: %w", want[0], err)
 		}
 		if have != want[1] {

@@ -127,7 +127,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	var err error
 	switch o.Engine {
 	case SQLite:
-		err = openSQLite(ctx, s)
+		err = openSQLite(s)
 	case PostgreSQL:
 		err = openPostgres(ctx, s)
 	default:

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"relais/internal/journal"
 )
@@ -20,13 +19,14 @@ const batchMax = 512
 // read it. The group is run again from the head as it is now.
 var errStale = errors.New("la tête du journal a changé")
 
+// errUndone means that an action has to be undone in a group without savepoints.
+var errUndone = errors.New("une action du groupe ne laisse rien")
+
 // writer is SQLite's one writer: a goroutine that owns one connection and
-// commits in groups, each action under a savepoint of its own.
+// commits in groups, where an action that fails leaves its neighbours' alone.
 type writer struct {
 	s        *Store
-	db       *sqlx.DB
-	conn     *sqlx.Conn
-	prepared map[query]*sqlx.Stmt
+	conn     *lite
 	head     *journal.Head // nil: to be read
 	requests chan *request
 	mu       sync.RWMutex // guards closed, and requests against a send after close
@@ -43,9 +43,8 @@ type request struct {
 	done  chan error
 }
 
-func startWriter(s *Store, db *sqlx.DB, conn *sqlx.Conn) *writer {
-	w := &writer{s: s, db: db, conn: conn, prepared: map[query]*sqlx.Stmt{},
-		requests: make(chan *request, batchMax), done: make(chan struct{})}
+func startWriter(s *Store, conn *lite) *writer {
+	w := &writer{s: s, conn: conn, requests: make(chan *request, batchMax), done: make(chan struct{})}
 	w.commit = func() error { return w.control("COMMIT") }
 	go w.loop()
 	return w
@@ -98,10 +97,7 @@ func (w *writer) close() error {
 	close(w.requests)
 	w.mu.Unlock()
 	<-w.done
-	for _, st := range w.prepared {
-		_ = st.Close() // or SQLite keeps the connection, with its files, for as long as the process
-	}
-	return errors.Join(w.conn.Close(), w.db.Close())
+	return w.conn.close()
 }
 
 func (w *writer) loop() {
@@ -114,8 +110,11 @@ func (w *writer) loop() {
 	}
 }
 
-// gather takes what is queued now and whose caller still waits.
+// gather takes what is queued and whose caller still waits. Those who were about to
+// write when the last group was answered get their turn first: what they bring
+// shares this commit. When nobody is, nothing is waited for.
 func (w *writer) gather(batch []*request, r *request) []*request {
+	runtime.Gosched()
 	for ok := true; ok; {
 		if r.taken.CompareAndSwap(false, true) {
 			batch = append(batch, r)
@@ -132,19 +131,30 @@ func (w *writer) gather(batch []*request, r *request) []*request {
 	return batch
 }
 
-// group commits a batch; its error refuses all of it.
+// group commits a batch; its error refuses all of it. It goes without savepoints
+// first: an action that leaves nothing behind is rare, and takes the group through
+// a second time, where it alone is undone.
 func (w *writer) group(batch []*request) error {
 	if err := w.s.broken.Load(); err != nil {
 		return *err
 	}
-	err := w.attempt(batch)
-	if errors.Is(err, errStale) {
-		err = w.attempt(batch)
+	var err error
+	savepoints, stale := false, false
+	for {
+		err = w.attempt(batch, savepoints)
+		switch {
+		case errors.Is(err, errUndone) && len(batch) == 1:
+			return nil // nothing was written: the action's own error is its answer
+		case errors.Is(err, errUndone) && !savepoints:
+			savepoints = true
+		case errors.Is(err, errStale) && !stale:
+			stale = true
+		case ruinous(err):
+			return w.s.breakDown(err)
+		default:
+			return err
+		}
 	}
-	if ruinous(err) {
-		return w.s.breakDown(err)
-	}
-	return err
 }
 
 func (w *writer) answer(batch []*request, err error) {
@@ -157,7 +167,7 @@ func (w *writer) answer(batch []*request, err error) {
 	}
 }
 
-func (w *writer) attempt(batch []*request) (err error) {
+func (w *writer) attempt(batch []*request, savepoints bool) (err error) {
 	if err := w.control("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -173,7 +183,7 @@ func (w *writer) attempt(batch []*request) (err error) {
 	}
 	head := before
 	for _, r := range batch {
-		if head, err = w.action(r, head); err != nil {
+		if head, err = w.action(r, head, savepoints); err != nil {
 			return err
 		}
 	}
@@ -210,16 +220,22 @@ func (w *writer) readHead() (journal.Head, error) {
 	return row.head()
 }
 
-// action runs one request under its savepoint. Its own error stays in it; the
-// returned one ends the group.
-func (w *writer) action(r *request, head journal.Head) (journal.Head, error) {
+// action runs one request. Its own error stays in it; the returned one ends the
+// group.
+func (w *writer) action(r *request, head journal.Head, savepoint bool) (journal.Head, error) {
+	if !savepoint {
+		t, err := w.play(r, head)
+		if err == nil && !kept(r.err) {
+			err = errUndone
+		}
+		return t.head, err
+	}
 	if err := w.control("SAVEPOINT action"); err != nil {
 		return head, err
 	}
-	t := newTx(r.ctx, w.s, w, head)
-	r.err = r.run(t)
-	if errors.Is(r.err, errStale) || ruinous(r.err) {
-		return head, r.err
+	t, err := w.play(r, head)
+	if err != nil {
+		return head, err
 	}
 	if !kept(r.err) {
 		if err := w.control("ROLLBACK TO action"); err != nil {
@@ -230,63 +246,41 @@ func (w *writer) action(r *request, head journal.Head) (journal.Head, error) {
 	return t.head, w.control("RELEASE action")
 }
 
+// play runs the action itself; its error is one that ends the group.
+func (w *writer) play(r *request, head journal.Head) (*tx, error) {
+	t := newTx(r.ctx, w.s, w, head)
+	r.err = r.run(t)
+	if errors.Is(r.err, errStale) || ruinous(r.err) {
+		return t, r.err
+	}
+	return t, nil
+}
+
 // control runs a statement of transaction control.
 func (w *writer) control(statement query) error {
-	st, err := w.statement(statement)
-	if err != nil {
-		return err
-	}
-	_, err = st.ExecContext(context.Background())
+	_, err := w.conn.exec(statement)
 	return err
 }
 
-func (w *writer) statement(q query) (*sqlx.Stmt, error) {
-	if st, ok := w.prepared[q]; ok {
-		return st, nil
-	}
-	st, err := w.conn.PreparexContext(context.Background(), steady(q))
-	if err != nil {
-		return nil, err
-	}
-	w.prepared[q] = st
-	return st, nil
-}
-
 func (w *writer) exec(ctx context.Context, q query, args ...any) (int64, error) {
-	st, err := w.statement(q)
-	if err != nil {
-		return 0, err
-	}
 	if err := w.s.step(ctx); err != nil {
 		return 0, err
 	}
-	result, err := st.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return w.conn.exec(q, args...)
 }
 
 func (w *writer) get(ctx context.Context, dest any, q query, args ...any) error {
-	st, err := w.statement(q)
-	if err != nil {
-		return err
-	}
 	if err := w.s.step(ctx); err != nil {
 		return err
 	}
-	return st.GetContext(ctx, dest, args...)
+	return w.conn.get(dest, q, args...)
 }
 
 func (w *writer) list(ctx context.Context, dest any, q query, args ...any) error {
-	st, err := w.statement(q)
-	if err != nil {
-		return err
-	}
 	if err := w.s.step(ctx); err != nil {
 		return err
 	}
-	return st.SelectContext(ctx, dest, args...)
+	return w.conn.list(dest, q, args...)
 }
 
 // persist inserts the entry under the next number; the head's row moves once a
