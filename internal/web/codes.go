@@ -35,7 +35,7 @@ func (s *Server) codes(w http.ResponseWriter, r *http.Request) error {
 		p.Found, p.Known = login.Translate(text)
 		p.Field.Value = p.Found.Code
 	}
-	return s.Pages.Render(w, http.StatusOK, "public/aide-codes", p)
+	return s.Pages.Render(w, http.StatusOK, "aide/codes", p)
 }
 
 // groups is the table by explanation, in the order of the first code.
