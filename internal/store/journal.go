@@ -169,7 +169,7 @@ func (s *Store) records(ctx context.Context, rows []bodyRow) ([]journal.Record, 
 
 // opened reads entries, and beside each the actor's reference as it stands there.
 func (s *Store) opened(ctx context.Context, rows []bodyRow) ([]journal.Record, []string, error) {
-	out, refs := make([]journal.Record, len(rows)), make([]string, len(rows))
+	out, refs, shown := make([]journal.Record, len(rows)), make([]string, len(rows)), map[string]string{}
 	for i, row := range rows {
 		if row.PrunedBy != 0 {
 			out[i] = row.pruned()
@@ -180,7 +180,7 @@ func (s *Store) opened(ctx context.Context, rows []bodyRow) ([]journal.Record, [
 			return nil, nil, fmt.Errorf("entrée %d: %w", row.ID, err)
 		}
 		r.Index, refs[i] = row.ID, r.Actor.Ref
-		if out[i], err = s.showAgents(ctx, r); err != nil {
+		if out[i], err = s.showAgents(ctx, r, shown); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 type lite struct {
 	conn     *sqlite3.SQLiteConn
 	prepared map[query]*liteStatement
+	args     []driver.NamedValue // of the statement that runs
 }
 
 type liteStatement struct {
@@ -61,7 +62,7 @@ func (c *lite) exec(q query, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	bound, err := bound(args)
+	bound, err := c.bind(args)
 	if err != nil {
 		return 0, err
 	}
@@ -101,7 +102,7 @@ func (c *lite) rows(row reflect.Type, q query, args []any, each func(*liteStatem
 	if err != nil {
 		return err
 	}
-	bound, err := bound(args)
+	bound, err := c.bind(args)
 	if err != nil {
 		return err
 	}
@@ -133,17 +134,17 @@ func (c *lite) rows(row reflect.Type, q query, args []any, each func(*liteStatem
 	return nil
 }
 
-// bound gives arguments as the driver takes them.
-func bound(args []any) ([]driver.NamedValue, error) {
-	out := make([]driver.NamedValue, len(args))
+// bind gives arguments as the driver takes them, until the next statement.
+func (c *lite) bind(args []any) ([]driver.NamedValue, error) {
+	c.args = c.args[:0]
 	for i, a := range args {
 		v, err := driver.DefaultParameterConverter.ConvertValue(a)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+		c.args = append(c.args, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}
-	return out, nil
+	return c.args, nil
 }
 
 // litePool is the connections that never write.

@@ -138,12 +138,17 @@ func (s *Store) refsOf(ctx context.Context, agent string) ([]string, error) {
 	return append(refs, id), nil
 }
 
-// showAgents opens a record's references.
-func (s *Store) showAgents(ctx context.Context, r journal.Record) (journal.Record, error) {
+// showAgents opens a record's references. shown holds those that its neighbours had:
+// most entries that are read together are of a few agents.
+func (s *Store) showAgents(ctx context.Context, r journal.Record, shown map[string]string) (journal.Record, error) {
 	var failed error
 	r = r.ShowAgents(func(ref string) string {
+		if id, ok := shown[ref]; ok {
+			return id
+		}
 		id, err := s.Agent(ctx, ref)
 		failed = errors.Join(failed, err)
+		shown[ref] = id
 		return id
 	})
 	return r, failed

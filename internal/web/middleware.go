@@ -3,6 +3,7 @@ package web
 import (
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -75,8 +76,8 @@ func (s *Server) logRequest(next http.Handler) http.Handler {
 		start := time.Now()
 		sw := &statusWriter{ResponseWriter: w}
 		next.ServeHTTP(sw, r)
-		s.Log.InfoContext(r.Context(), "request", "method", r.Method, "route", r.Pattern, "status", sw.status,
-			"ms", time.Since(start).Milliseconds(), "request", journal.RequestID(r.Context()))
+		s.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("route", r.Pattern),
+			slog.Int("status", sw.status), slog.Int64("ms", time.Since(start).Milliseconds()), slog.String("request", journal.RequestID(r.Context())))
 	})
 }
 

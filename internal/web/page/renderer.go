@@ -27,6 +27,9 @@ type Options struct {
 	Zone  *time.Location   // for times given in UTC; nil = Europe/Paris
 }
 
+// frameName is the template by which every page is executed.
+const frameName = "layout.html"
+
 // Renderer holds every page's parsed templates. It is safe for concurrent use.
 type Renderer struct {
 	pages   map[string]*template.Template
@@ -55,12 +58,13 @@ func New(fsys fs.FS, opts Options) (*Renderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := template.New("layout.html").Funcs(funcs(opts.Zone, assets)).
+	functions := funcs(opts.Zone, assets)
+	base, err := template.New(frameName).Funcs(functions).
 		ParseFS(fsys, "templates/layout.html", "templates/components/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("layout: %w", err)
 	}
-	pages, err := parsePages(fsys, base)
+	pages, err := parsePages(fsys, base, functions)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +73,7 @@ func New(fsys fs.FS, opts Options) (*Renderer, error) {
 
 // parsePages gives each page a template set of its own, so that every one may
 // define "main".
-func parsePages(fsys fs.FS, base *template.Template) (map[string]*template.Template, error) {
+func parsePages(fsys fs.FS, base *template.Template, functions template.FuncMap) (map[string]*template.Template, error) {
 	pages := map[string]*template.Template{}
 	err := fs.WalkDir(fsys, "templates", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || !isPage(file, entry) {
@@ -90,8 +94,8 @@ func parsePages(fsys fs.FS, base *template.Template) (map[string]*template.Templ
 			return fmt.Errorf("page %s: it does not define \"main\"", file)
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(file, "templates/"), ".html")
-		pages[name] = set
-		return nil
+		pages[name], err = pruned(set, functions)
+		return err
 	})
 	return pages, err
 }
@@ -122,7 +126,7 @@ func (r *Renderer) Render(w http.ResponseWriter, status int, name string, data a
 		return fmt.Errorf("page %s: %T is not a pointer to a struct that embeds page.Layout", name, data)
 	}
 	r.fill(framed.Frame())
-	return r.execute(w, status, name, "layout.html", data)
+	return r.execute(w, status, name, data)
 }
 
 // fill adds what the renderer knows and pages do not.
@@ -137,7 +141,7 @@ func (r *Renderer) fill(frame *Layout) {
 	frame.Session = &clock
 }
 
-func (r *Renderer) execute(w http.ResponseWriter, status int, name, entry string, data any) error {
+func (r *Renderer) execute(w http.ResponseWriter, status int, name string, data any) error {
 	set, ok := r.pages[name]
 	if !ok {
 		return fmt.Errorf("page %q: %w", name, ErrUnknownPage)
@@ -145,7 +149,7 @@ func (r *Renderer) execute(w http.ResponseWriter, status int, name, entry string
 	body := r.buffers.Get().(*bytes.Buffer)
 	defer r.buffers.Put(body)
 	body.Reset()
-	if err := set.ExecuteTemplate(body, entry, data); err != nil {
+	if err := set.ExecuteTemplate(body, frameName, data); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
 	}
 	header := w.Header()
