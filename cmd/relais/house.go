@@ -125,7 +125,7 @@ func (h *house) buildWeb() error {
 		Login: h.login, Sessions: h.sessions, Recueil: h.textes, Log: h.log, Now: h.now}
 	said := flash{h.sessions, h.log}
 	desks := [][]desk.Route{
-		(&compte.Desk{Pages: h.pages, Sessions: h.sessions, Provider: h.login, Accounts: h.store, Elevations: h.store, Revocations: h.store, Trace: h.store,
+		(&compte.Desk{Pages: h.pages, Sessions: h.sessions, Provider: h.login, Accounts: h.store, Elevations: h.store, Revocations: h.store, Browsers: h.store, Trace: h.store,
 			Handover: signature, Flash: said, Now: h.now}).Routes(),
 		(&guichet.Desk{Pages: h.pages, Mandats: h.store, Signatures: h.store, People: h.store, Journal: h.store,
 			Sessions: h.sessions, Recueil: h.textes, Now: h.now}).Routes(),
@@ -134,13 +134,13 @@ func (h *house) buildWeb() error {
 		(&controle.Desk{Pages: h.pages, Journal: h.store, Numbers: h.store, Facets: h.store, Agents: h.store, Revelations: h.store,
 			Cookies: h.sessions, Seal: h.sealer, Vitals: h.store, Watch: h.store, Revues: h.store, Samples: h.store, Saved: h.store,
 			Exports: scellement.Exporter{Sealer: h.sealer, From: h.store}, App: appVersion(), Beat: h.cfg.Heartbeat, Now: h.now}).Routes(),
-		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Notices: h.store, Agents: h.store, Closer: h.store, Alive: h.alive, Flash: said, Now: h.now}).Routes(),
-		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Closer: h.store, Alive: h.alive, Missions: h.store, Auditeurs: h.store, Flash: said, Now: h.now}).Routes(),
+		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Notices: h.store, Agents: h.store, Closer: h.store, Alive: h.alive, Alarms: h.store, Flash: said, Now: h.now}).Routes(),
+		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Closer: h.store, Alive: h.alive, Alarms: h.store, Missions: h.store, Auditeurs: h.store, Flash: said, Now: h.now}).Routes(),
 		(&publication.Desk{Tree: h.store, Signed: h.sealer.Published, Refused: func() bool { return h.sealer.State().Refusal != nil }}).Routes(),
 	}
 	h.web = &web.Server{
 		Pages: h.pages, Static: ui.FS, Theme: h.theme(), Operator: page.Operator{}, Sessions: h.sessions, Desks: desks,
-		Provider: h.provider.Handler(), Recorder: h.store, Uses: h.store, Missions: h.store, Ready: h.ready, Sealing: func() error { return h.sealer.State().Refusal },
+		Provider: h.provider.Handler(), Recorder: h.store, Uses: h.store, Missions: h.store, Notices: h.store, Ready: h.ready, Sealing: func() error { return h.sealer.State().Refusal },
 		Metrics: web.NewMetrics(h.figures), Log: h.log, Idle: h.cfg.SessionIdle,
 		Proxies: h.cfg.TrustedProxies, Secure: h.secure(), Now: h.now,
 	}

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"relais/internal/config"
 	"relais/internal/testkit/browser"
@@ -29,6 +28,7 @@ func TestEveryPage(t *testing.T) {
 	a.reviewing(g)
 	a.confirming()
 	a.closing()
+	a.disowning()
 	a.everyRoute(g)
 	a.errorPages()
 	a.mustHaveSeenEverything()
@@ -306,23 +306,6 @@ func (a *album) missions(sophie *visitor.Visitor) {
 	sophie.Open(w.relais + "/administration/missions/" + w.otherMission(m))
 	sophie.Post(w.relais+"/administration/missions/"+m.ID+"/terminer", url.Values{}).MustStatus(http.StatusUnprocessableEntity)
 	sophie.Open(w.relais+"/administration/missions/"+m.ID).Choose("motif", "achevee").Submit("/terminer")
-}
-
-// confirming meets the pages of who identified too long ago.
-func (a *album) confirming() {
-	v := a.agent("sophie")
-	v.Open(a.w.relais+"/administration/missions/nouvelle").Fill("objet", "Contrôle annuel des mandats.")
-	a.w.aged("sophie", time.Hour)
-	v.Submit("/administration/missions").MustBeAt(confirmPath).Click("confirmer").Click("agent-sophie").MustBeAt(resumePath)
-	v.Open(a.w.relais + confirmPath).Click("confirmer").Click("agent-claire").MustStatus(http.StatusForbidden)
-}
-
-// closing meets the pages that end other people's sessions.
-func (a *album) closing() {
-	claire := a.agent("claire")
-	a.agent("julien")
-	claire.Open(a.w.relais + "/structure/sessions").Click("fermer").MustStatus(http.StatusUnprocessableEntity)
-	claire.Open(a.w.relais+"/structure/agents/"+a.w.idOf("julien")+"/sessions").Choose("motif", "depart").Click("fermer").MustSee("1 session fermée")
 }
 
 // everyRoute opens every GET page as every kind of visitor, allowed or not, and

@@ -3,8 +3,10 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"relais/internal/config"
+	"relais/internal/journal"
 	"relais/internal/testkit/browser"
 )
 
@@ -262,4 +264,34 @@ func TestStoryOfTheHubSession(t *testing.T) {
 	h.MustSee("FranceConnect garde sa propre session pendant 30 minutes")
 	h.goTo(w.relais + "/aide/session")
 	h.MustSee("30 minutes")
+}
+
+// TestStoryOfAStepUp: a form that took too long waits while its sender confirms who
+// they are, on a small screen, by the keyboard alone and without scripts.
+func TestStoryOfAStepUp(t *testing.T) {
+	w := newWorld(t, config.SQLite)
+	sophie := &hand{Person: browser.Start(t).Person(t, "Sophie, administratrice", browser.Options{Width: 360, Height: 800}), t: t, keyboard: true}
+	w.storySignIn(sophie, "sophie")
+	sophie.goTo(w.relais + "/administration/missions/nouvelle")
+	const purpose = "Contrôle annuel des mandats, sur pièces."
+	sophie.FocusByTab("#objet", 200)
+	sophie.Press(purpose)
+	sophie.FocusByTab("#reference", 200)
+	sophie.Press("OM-2026-41")
+	w.aged("sophie", 16*time.Minute)
+	from := w.size()
+	sophie.press("#continuer")
+	sophie.MustSee("Confirmez votre identité", "Ce que vous avez saisi est gardé")
+	w.mustTrace(from, "access.refuse/identification_ancienne", "the form that came too late")
+	sophie.press("#confirmer")
+	sophie.press("#agent-sophie")
+	sophie.MustSee("Votre identité est confirmée", "pas encore été envoyée")
+	sophie.press("#reprendre")
+	sophie.MustSee("Choisissez")
+	if got := sophie.Value("#objet"); got != purpose {
+		t.Errorf("given back: %q", got)
+	}
+	if w.count(journal.MissionOpen) != 1 { // the world's own
+		t.Error("a mission was opened")
+	}
 }

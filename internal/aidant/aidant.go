@@ -172,6 +172,12 @@ func SessionsRevokedIn(organisationID string, by journal.Actor, sessions, agents
 		With("sessions", strconv.Itoa(sessions)).With("agents", strconv.Itoa(agents))
 }
 
+// Disowned is the fact that an agent says that a login in their name was not
+// theirs; n says how many sessions end with it.
+func (a Aidant) Disowned(auth, appareil string, n int) journal.Fact {
+	return journal.NewFact(a.Actor(auth), journal.SessionDisown, journal.Object{Type: "appareil", ID: appareil}).With("sessions", strconv.Itoa(n))
+}
+
 // Elevated is the fact that an agent proved again who they are in a session they
 // had; auth is how. With a reason it is the fact that they did not.
 func (a Aidant) Elevated(auth, refused string) journal.Fact {

@@ -34,6 +34,9 @@ type Session struct {
 	Device         string    // a word on the browser, such as "Firefox sur Windows"
 	Entrusted      string    // the mandat whose signature the screen is entrusted for (« confiée »), or ""
 	Data           []byte    // sealed by the session package
+	Browser        string    // the random word of the browser's cookie; given as Origin is
+	Appareil       string    // the browser among the agent's, "" when it is not known
+	Notice         string    // the Appareil that the agent has yet to be told of, "" for none
 	Origin         Origin    // given when the session is stored; only keyed hashes are kept, and none is given back
 }
 

@@ -49,6 +49,7 @@ const (
 	SessionClose      Action = "session.close"
 	SessionRevoke     Action = "session.revoke"
 	SessionElevate    Action = "session.elevate"
+	SessionDisown     Action = "session.disown"
 	AccessRefuse      Action = "access.refuse"
 	AccessThrottle    Action = "access.throttle"
 	AidantAdmit       Action = "aidant.admit"
@@ -159,6 +160,7 @@ var labels = map[Action]label{
 	SessionClose:      {"Déconnexion", Access},
 	SessionRevoke:     {"Session révoquée", Access},
 	SessionElevate:    {"Identité confirmée de nouveau", Access},
+	SessionDisown:     {"Connexion contestée par l’agent", Access},
 	AccessRefuse:      {"Accès refusé", Access},
 	AccessThrottle:    {"Trop de refus : attente imposée", Access},
 	AidantAdmit:       {"Agent habilité", Evidence},

@@ -18,9 +18,9 @@ type Agent struct {
 	GivenName  string
 	UsualName  string
 	Proof      acte.Proof
-	IDToken    string // for the logout
-	AuthAt     time.Time
-	KeysDigest string // acte.KeysDigest of Proof.JWKS
+	IDToken    string    // for the logout
+	AuthAt     time.Time // zero when the provider may have reused a session and does not say since when
+	KeysDigest string    // acte.KeysDigest of Proof.JWKS
 }
 
 var (
@@ -52,17 +52,13 @@ func (l *Login) FinishAgent(ctx context.Context, p Pending, q url.Values) (Agent
 	if !siretPattern.MatchString(c.SIRET) {
 		c.SIRET = ""
 	}
-	at := f.login.IssuedAt.Time()
-	if f.login.AuthTime != nil {
-		at = f.login.AuthTime.Time()
-	}
 	return Agent{
 		Login: aidant.Login{
 			Issuer: f.peer.Issuer, Sub: f.login.Sub, SIRET: c.SIRET,
 			Email: strings.ToLower(strings.TrimSpace(c.Email)), ACR: f.acr(), SID: f.sid(),
 		},
 		GivenName: strings.TrimSpace(c.GivenName), UsualName: strings.TrimSpace(c.UsualName),
-		Proof: f.proof(), IDToken: f.rawIDToken, AuthAt: at.UTC(), KeysDigest: f.keys.digest,
+		Proof: f.proof(), IDToken: f.rawIDToken, AuthAt: f.authAt(), KeysDigest: f.keys.digest,
 	}, nil
 }
 
@@ -72,6 +68,18 @@ func (f *finish) acr() string {
 		return ""
 	}
 	return f.login.ACR
+}
+
+// authAt is when the agent identified. A provider that says nothing of it did so just
+// now only if it was asked to.
+func (f *finish) authAt() time.Time {
+	switch {
+	case f.login.AuthTime != nil:
+		return f.login.AuthTime.Time().UTC()
+	case f.pending.Force:
+		return f.login.IssuedAt.Time().UTC()
+	}
+	return time.Time{}
 }
 
 // sid is the provider's session, "" when it is none that a logout could name.

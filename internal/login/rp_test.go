@@ -184,3 +184,27 @@ func TestRPCallbackOnce(t *testing.T) {
 		t.Errorf("an hour later = %v", err)
 	}
 }
+
+// TestAuthAt: a login is as recent as the provider says, or as Relais asked; never
+// of the future.
+func TestAuthAt(t *testing.T) {
+	f := newFake(t)
+	then := f.now.Add(-time.Hour)
+	f.idToken["auth_time"] = then.Unix()
+	if a, err := rp(t, f, nil); err != nil || !a.AuthAt.Equal(then) {
+		t.Errorf("said: %v, %v", a.AuthAt, err)
+	}
+	f.idToken["auth_time"] = nil
+	if a, err := rp(t, f, nil); err != nil || !a.AuthAt.IsZero() {
+		t.Errorf("not said, perhaps a session of this morning: %v, %v", a.AuthAt, err)
+	}
+	l := f.login(t)
+	s, err := l.StartAgent(t.Context(), login.StartAgent{Force: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := l.FinishAgent(t.Context(), s.State, f.callback(s.State)); err != nil || !a.AuthAt.Equal(f.now) {
+		t.Errorf("asked for: %v, %v", a.AuthAt, err)
+	}
+	rpRefuses(t, login.ErrToken, func(f *fake) { f.idToken["auth_time"] = f.now.Add(time.Hour).Unix() })
+}

@@ -119,6 +119,9 @@ func (s *Store) SignInOwn(ctx context.Context, u facteur.Use, fresh aidant.Sessi
 		row := sessionOf(fresh)
 		row.AidantID, row.OrganisationID, row.Entrusted = a.ID, a.OrganisationID, ""
 		out = a
+		if err := t.recognise(&row, fresh.Browser); err != nil {
+			return err
+		}
 		_, err = t.exec(s.q.sessionInsert, args(row)...)
 		return err
 	})

@@ -22,6 +22,10 @@ type queries struct {
 	sessionPlain, sessionTouch, sessionEntrust, sessionDelete query
 	sessionDeleteOf, sessionDeleteOld, sessionRivals          query
 	sessionBySub, sessionBySID, sessionIn                     query
+	appareilInsert, appareilSeen, appareilCount, appareilByID query
+	appareilUntold, appareilNew, appareilDisowned             query
+	appareilDisown, appareilTold, appareilForget              query
+	noticeAll, noticeNone                                     query
 	mandatInsert, mandatUpdate, mandatLight                   query
 	mandatFull, mandatNumber, mandatActive                    query
 	mandatOld, mandatExpired                                  query
@@ -120,6 +124,7 @@ func newQueries() queries {
 	q := queries{schemaVersion: "SELECT version_id FROM goose_db_version WHERE is_applied ORDER BY id DESC LIMIT 1"}
 	q.journal()
 	q.people()
+	q.appareils()
 	q.mandats()
 	q.usagers()
 	q.delegations()

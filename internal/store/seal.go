@@ -26,6 +26,7 @@ const (
 const (
 	tokenAidantSub   = "aidant.sub"
 	tokenAidantEmail = "aidant.courriel"
+	tokenAppareil    = "appareil"
 	tokenSessionSub  = "session.sub"
 	tokenSessionSID  = "session.sid"
 	tokenUsagerSub   = "usager.sub"

@@ -50,7 +50,8 @@ type signInLine struct {
 
 func (r sessionRow) session() aidant.Session {
 	return aidant.Session{Ref: r.Ref, AidantID: r.AidantID, OrganisationID: r.OrganisationID, CreatedAt: r.CreatedAt.time(), SeenAt: r.SeenAt.time(),
-		AuthAt: r.AuthAt.time(), Auth: r.Auth, Device: r.Device, Entrusted: r.Entrusted, Data: r.Data}
+		AuthAt: r.AuthAt.time(), Auth: r.Auth, Device: r.Device, Entrusted: r.Entrusted, Data: r.Data,
+		Appareil: r.Appareil, Notice: r.Notice}
 }
 
 func sessionOf(s aidant.Session) sessionRow {
@@ -98,6 +99,9 @@ func (s *Store) SignIn(ctx context.Context, l aidant.Login, fresh aidant.Session
 		row := sessionOf(fresh)
 		row.AidantID, row.OrganisationID, row.Auth = signed.ID, signed.OrganisationID, "proconnect:"+l.ACR
 		s.origin(&row, l.Origin())
+		if err := t.recognise(&row, fresh.Browser); err != nil {
+			return err
+		}
 		_, err = t.exec(s.q.sessionInsert, args(row)...)
 		out = signed
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"relais/internal/aidant"
 	"relais/internal/journal"
 	"relais/internal/mandat"
 )
@@ -41,6 +42,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 
 func (t *tx) sweepTraces() error {
 	if _, err := t.exec(t.s.q.sessionDeleteOld, instant(t.now.Add(-sessionIdleMax)), instant(t.now.Add(-sessionLifeMax))); err != nil {
+		return err
+	}
+	if _, err := t.exec(t.s.q.appareilForget, instant(t.now.Add(-aidant.AppareilLife))); err != nil {
 		return err
 	}
 	if _, err := t.exec(t.s.q.debitForget, instant(t.now)); err != nil {

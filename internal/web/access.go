@@ -61,7 +61,14 @@ func (s *Server) admit(rt desk.Route, w http.ResponseWriter, r *http.Request) (d
 	if gone, err := s.elevated(rt, v, w, r); gone || err != nil {
 		return v, err
 	}
-	return v, s.traced(rt, v, r, rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v))))
+	if err := s.addNews(&v, r); err != nil {
+		return v, err
+	}
+	if err := s.traced(rt, v, r, rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v)))); err != nil {
+		return v, err
+	}
+	s.told(v, r)
+	return v, nil
 }
 
 // traced writes to the journal that a visitor named something that does not

@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"time"
 
+	"relais/internal/aidant"
 	"relais/internal/delegation"
 	"relais/internal/journal"
 	"relais/internal/mission"
@@ -43,6 +44,13 @@ type Missions interface {
 	Organisation(ctx context.Context, id string) (organisation.Organisation, error)
 }
 
+// Notices tells an agent of a login in their name in a browser they had not used.
+type Notices interface {
+	// Appareil is aidant.ErrAppareil for none of the agent's.
+	Appareil(ctx context.Context, aidantID, id string) (aidant.Appareil, error)
+	Told(ctx context.Context, s aidant.Session) error
+}
+
 // Server is what the web needs; cmd fills it.
 type Server struct {
 	Pages    *page.Renderer
@@ -55,6 +63,7 @@ type Server struct {
 	Recorder Recorder
 	Uses     Uses
 	Missions Missions
+	Notices  Notices
 	Ready    func(ctx context.Context) error
 	Sealing  func() error // why the journal is not signed, which keeps nobody from working; nil func: not told
 	Metrics  *Metrics

@@ -58,6 +58,7 @@ type Desk struct {
 	Structures Structures
 	Agents     agents.Store
 	Closer     agents.Closer
+	Alarms     agents.Disowned
 	Alive      func(aidant.Session) bool // tells a session that has not run out
 	Missions   Missions
 	Auditeurs  Auditeurs
@@ -150,6 +151,7 @@ type structurePage struct {
 	Name   string
 	Items  []page.Item
 	Agents page.Table
+	Alarms page.Table // logins that agents said were not theirs
 }
 
 func (d *Desk) structure(w http.ResponseWriter, r *http.Request) error {
@@ -164,6 +166,9 @@ func (d *Desk) structure(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := &structurePage{Layout: v.Layout(o.Name, home), ID: o.ID, Name: o.Name, Agents: agents.Table("Agents de la structure", base, list)}
 	p.Wide = true
+	if p.Alarms, err = agents.Signaled(r.Context(), d.Alarms, v, o.ID, list, d.Now()); err != nil {
+		return err
+	}
 	p.Items = []page.Item{{Term: "État", Text: state(o).Text}, {Term: "SIRET", Text: page.Siret(o.SIRET)},
 		{Term: "Adresse", Text: o.PostalAddress()}, {Term: "Téléphone", Text: o.Telephone},
 		{Term: "Fuseau horaire", Text: o.Timezone}, {Term: "Domaines", Text: domaines(o)}}

@@ -59,7 +59,7 @@ func (h *house) Flash(http.ResponseWriter, string, string) {}
 
 func TestAdministration(t *testing.T) {
 	h := &house{}
-	d := &administration.Desk{Pages: pagecheck.Pages(t), Structures: h, Agents: h, Missions: h, Auditeurs: h, Flash: h, Now: func() time.Time { return at }}
+	d := &administration.Desk{Pages: pagecheck.Pages(t), Structures: h, Agents: h, Alarms: h, Missions: h, Auditeurs: h, Flash: h, Now: func() time.Time { return at }}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "admin", GivenName: "Anne", UsualName: "Admin", Roles: []aidant.Role{aidant.RoleAdministrateur}},
 		Organisation: organisation.Organisation{ID: "siege", Timezone: "Europe/Paris"}}
 	pagecheck.MustShow(t, pagecheck.Read(t, d.Routes(), v, "GET", "/administration", nil, 200), "Aucune structure")
@@ -80,4 +80,8 @@ func TestAdministration(t *testing.T) {
 	if _, err := pagecheck.Serve(t, d.Routes(), v, "POST", "/administration/agents/admin/retablir", nil); !errors.Is(err, habilitation.ErrSelf) {
 		t.Errorf("oneself: %v", err)
 	}
+}
+
+func (h *house) Disowned(context.Context, string, time.Time) ([]aidant.Appareil, error) {
+	return []aidant.Appareil{{AidantID: "camille", Device: "Edge sur Windows"}}, nil
 }

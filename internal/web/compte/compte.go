@@ -21,6 +21,8 @@
 //	GET  /compte                             who I am, my sessions
 //	POST /compte/sessions/{ref}/fermer       end one of them
 //	POST /compte/sessions/fermer-les-autres  end all but this one
+//	POST /compte/appareils/{ref}/signaler    a login that was not mine: end all my sessions
+//	GET  /connexion/signalee                 what is left to do then
 //	POST /compte/prolonger                   the agent is still there
 package compte
 
@@ -96,6 +98,7 @@ type Desk struct {
 	Accounts    Accounts
 	Elevations  Elevations
 	Revocations Revocations
+	Browsers    Browsers
 	Trace       Trace
 	Handover    Handover
 	Flash       Flasher
@@ -117,6 +120,8 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "GET /compte", Access: desk.Agent, Handle: d.account},
 		{Pattern: "POST /compte/sessions/{ref}/fermer", Access: desk.Agent, Fresh: desk.FreshPost, Handle: d.endOne},
 		{Pattern: "POST /compte/sessions/fermer-les-autres", Access: desk.Agent, Fresh: desk.FreshPost, Handle: d.endOthers},
+		{Pattern: "POST /compte/appareils/{ref}/signaler", Access: desk.Agent, Handle: d.disown},
+		{Pattern: "GET /connexion/signalee", Access: desk.Public, Handle: d.disowned},
 		{Pattern: "POST /compte/prolonger", Access: desk.Handover, Handle: d.prolong},
 	}
 }

@@ -66,6 +66,20 @@ func (h *house) EndAtProvider(_ context.Context, _ aidant.Origin, proof string, 
 	return 0, nil
 }
 
+func (h *house) NewAppareils(context.Context, string, time.Time) ([]aidant.Appareil, error) {
+	return []aidant.Appareil{{ID: "ap1", Device: "Edge <x>", FirstAt: now}}, nil
+}
+
+func (h *house) Disown(_ context.Context, _, id string, c aidant.Closing) error {
+	if id != "ap1" {
+		return aidant.ErrAppareil
+	}
+	fact, err := c.Decide(h.agent, len(h.sessions))
+	h.facts = append(h.facts, fact)
+	clear(h.sessions)
+	return err
+}
+
 func (h *house) SignIn(_ context.Context, _ aidant.Login, fresh aidant.Session) (aidant.Aidant, error) {
 	if h.signIn != nil {
 		return aidant.Aidant{}, h.signIn
@@ -166,7 +180,7 @@ func newSetting(t *testing.T) *setting {
 		agent:  aidant.Aidant{ID: "camille", GivenName: "Camille", UsualName: "Durand", Roles: []aidant.Role{aidant.RoleAidant}},
 		answer: login.Agent{Login: aidant.Login{ACR: "eidas1-mfa"}, IDToken: "jeton", AuthAt: now}}
 	m := session.New(session.Options{Backend: h, Sealer: h, Now: func() time.Time { return now }})
-	d := &compte.Desk{Pages: pagecheck.Pages(t), Sessions: m, Provider: h, Accounts: h, Elevations: h, Revocations: h, Trace: h, Handover: h, Flash: h, Now: func() time.Time { return now }}
+	d := &compte.Desk{Pages: pagecheck.Pages(t), Sessions: m, Provider: h, Accounts: h, Elevations: h, Revocations: h, Browsers: h, Trace: h, Handover: h, Flash: h, Now: func() time.Time { return now }}
 	s, id := m.Fresh(httptest.NewRequest("GET", "/", nil))
 	s.AidantID = h.agent.ID
 	h.sessions[s.Ref] = s
@@ -256,7 +270,7 @@ func TestSignIn(t *testing.T) {
 		}
 	}
 	for _, kept := range s.sessions {
-		if s.manager.Kept(kept, "id_token") != "jeton" || len(w.Result().Cookies()) != 2 {
+		if s.manager.Kept(kept, "id_token") != "jeton" || len(w.Result().Cookies()) != 3 {
 			t.Errorf("the id_token is not in the session, or in a cookie: %s", cookies)
 		}
 	}
@@ -390,4 +404,20 @@ func TestAccount(t *testing.T) {
 	if w, err := pagecheck.Serve(t, s.routes, s.visit, "POST", "/compte/prolonger", nil); err != nil || w.Code != http.StatusNoContent {
 		t.Errorf("prolong: %d %v", w.Code, err)
 	}
+}
+
+func TestDisown(t *testing.T) {
+	s := newSetting(t)
+	body := pagecheck.Read(t, s.routes, s.visit, "GET", "/compte", nil, 200)
+	pagecheck.MustShow(t, body, "Edge <x>", "Ce n’était pas moi", "/compte/appareils/ap1/signaler")
+	_, err := pagecheck.Serve(t, s.routes, s.visit, "POST", "/compte/appareils/autre/signaler", nil)
+	var p *desk.Problem
+	if !errors.As(err, &p) || p.Status != http.StatusNotFound || len(s.sessions) != 1 {
+		t.Errorf("another's: %v", err)
+	}
+	w, err := pagecheck.Serve(t, s.routes, s.visit, "POST", "/compte/appareils/ap1/signaler", nil)
+	if err != nil || w.Header().Get("Location") != "/connexion/signalee" || len(s.sessions) != 0 || len(s.facts) != 1 || s.facts[0].Action() != journal.SessionDisown {
+		t.Errorf("%d %v %v %v", w.Code, w.Header(), s.facts, err)
+	}
+	pagecheck.MustShow(t, pagecheck.Read(t, s.routes, desk.Visit{}, "GET", "/connexion/signalee", nil, 200), "Toutes vos sessions")
 }

@@ -123,6 +123,7 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request, pending login.Pend
 	}
 	fresh, id := d.Sessions.Fresh(r)
 	fresh.AuthAt, fresh.Auth = agent.AuthAt, "proconnect:"+agent.Login.ACR
+	fresh.Browser = d.Sessions.Browser(r)
 	a, err := d.Accounts.SignIn(r.Context(), agent.Login, fresh)
 	if err != nil {
 		return notAdmitted(err)
@@ -135,6 +136,7 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request, pending login.Pend
 		return err
 	}
 	d.Sessions.SetID(w, id)
+	d.Sessions.SetBrowser(w, fresh.Browser)
 	http.Redirect(w, r, destination(pending.ReturnTo, a), http.StatusSeeOther)
 	return nil
 }

@@ -59,6 +59,7 @@ type accountPage struct {
 	Items    []page.Item
 	Sessions []sessionRow
 	Others   bool
+	Browsers []browserRow // new ones
 }
 
 // account shows the agent to themselves, with every session in their name.
@@ -70,6 +71,9 @@ func (d *Desk) account(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := &accountPage{Layout: v.Layout("Mon compte", ""), Others: len(list) > 1}
 	p.Wide = true
+	if p.Browsers, err = d.browsers(r); err != nil {
+		return err
+	}
 	p.Items = []page.Item{{Term: "Nom", Text: v.Aidant.Name()}, {Term: "Adresse professionnelle", Text: v.Aidant.Email},
 		{Term: "Rôle", Text: agents.Roles(v.Aidant)}, {Term: "Structure", Text: v.Organisation.Name},
 		{Term: "SIRET", Text: page.Siret(v.Organisation.SIRET)},

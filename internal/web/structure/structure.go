@@ -67,6 +67,7 @@ type Desk struct {
 	Notices Notices
 	Agents  agents.Store
 	Closer  agents.Closer
+	Alarms  agents.Disowned
 	Alive   func(aidant.Session) bool // tells a session that has not run out
 	Flash   agents.Flasher
 	Now     func() time.Time
@@ -117,6 +118,7 @@ type teamPage struct {
 	Mandats   string // how many mandats run, in words
 	Team      page.Table
 	Ending    page.Table // no rows: nothing ends soon
+	Alarms    page.Table // logins that agents said were not theirs
 	Notices   page.Table // identities revealed to auditeurs
 }
 
@@ -136,6 +138,9 @@ func (d *Desk) team(w http.ResponseWriter, r *http.Request) error {
 	}
 	p.Mandats = counted(len(active), more)
 	p.Ending = d.ending(v, active, list)
+	if p.Alarms, err = agents.Signaled(r.Context(), d.Alarms, v, v.Organisation.ID, list, d.Now()); err != nil {
+		return err
+	}
 	if p.Notices, err = d.notices(r.Context(), v); err != nil {
 		return err
 	}

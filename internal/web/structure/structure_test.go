@@ -92,7 +92,7 @@ func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	t.Helper()
 	h := &house{agents: []aidant.Aidant{agent("chef", "org", aidant.RoleReferent), agent("camille", "org", aidant.RoleAidant),
 		agent("audit", "org", aidant.RoleAuditeur), agent("ailleurs", "autre", aidant.RoleAidant)}}
-	d := &structure.Desk{Pages: pagecheck.Pages(t), Team: h, Mandats: h, Notices: h, Agents: h, Flash: h, Now: func() time.Time { return now }}
+	d := &structure.Desk{Pages: pagecheck.Pages(t), Team: h, Mandats: h, Notices: h, Agents: h, Alarms: h, Flash: h, Now: func() time.Time { return now }}
 	v := desk.Visit{Aidant: h.agents[0], Organisation: organisation.Organisation{ID: "org", Name: "Mairie", Timezone: "Europe/Paris"}}
 	return h, d.Routes(), v
 }
@@ -177,4 +177,8 @@ func TestNotices(t *testing.T) {
 	body := pagecheck.Read(t, routes, v, "GET", "/structure", nil, 200)
 	pagecheck.MustShow(t, body, "OM 17", "Agent Nadia", "Usager du mandat BCDF GHJK LMNP")
 	pagecheck.MustHide(t, body, "Raison secrète")
+}
+
+func (h *house) Disowned(context.Context, string, time.Time) ([]aidant.Appareil, error) {
+	return []aidant.Appareil{{AidantID: "camille", Device: "Edge sur Windows"}}, nil
 }
