@@ -32,7 +32,7 @@ func (s *Store) DebitKey(rule debit.Rule, address string) string {
 // this one closes it. It returns until when the next is refused. Beside others: it
 // decides on the counter, which it holds, so that who tries many holds up nobody.
 func (s *Store) Count(ctx context.Context, rule debit.Rule, counter string, what journal.Fact) (closed time.Time, err error) {
-	err = s.beside(ctx, streams(what.Stream()).and("debit", counter), func(t *tx) error {
+	err = s.beside(ctx, streams(what.Stream()).and("debit", counter).withEnds(), func(t *tx) error {
 		if !what.IsZero() {
 			if _, err := t.append(what); err != nil {
 				return err

@@ -17,7 +17,7 @@ import (
 //
 // Beside others: that the old session is still there is decided by deleting it.
 func (s *Store) Elevate(ctx context.Context, oldRef string, renewed aidant.Session, fact journal.Fact) error {
-	return s.beside(ctx, streams(fact.Stream()), func(t *tx) error {
+	return s.beside(ctx, streams(fact.Stream()).withEnds(), func(t *tx) error {
 		var old sessionRow
 		if err := t.get(&old, s.q.sessionPlain, oldRef); errors.Is(err, sql.ErrNoRows) {
 			return aidant.ErrSession

@@ -102,7 +102,7 @@ func (s *Store) Append(ctx context.Context, facts ...journal.Fact) error {
 	for i, f := range facts {
 		of[i] = f.Stream()
 	}
-	return s.beside(ctx, streams(of...), func(t *tx) error {
+	return s.beside(ctx, streams(of...).withEnds(), func(t *tx) error {
 		for _, f := range facts {
 			if _, err := t.append(f); err != nil {
 				return err

@@ -32,6 +32,7 @@ type hold struct {
 	keys   []string
 	find   query // finds one more key, or several, given arg
 	arg    string
+	ends   []string // mandats whose streams' ends are read in the same round trip
 }
 
 // streams holds the streams of mandats. Their rows, their autorisations, what is
@@ -50,6 +51,17 @@ func streams(mandats ...string) hold {
 // and holds one more thing, which kind and id name.
 func (h hold) and(kind, id string) hold {
 	h.keys = append(h.keys, kind+":"+id)
+	return h
+}
+
+// withEnds also reads where the held streams stand, together with the locks: for who
+// writes an entry without reading the mandat, whose own statement would say it.
+func (h hold) withEnds() hold {
+	for _, key := range h.keys {
+		if id, ok := strings.CutPrefix(key, ofStream("")); ok && !slices.Contains(h.ends, id) {
+			h.ends = append(h.ends, id)
+		}
+	}
 	return h
 }
 

@@ -18,7 +18,7 @@ import (
 
 const (
 	postgresTries   = 5
-	postgresTimeout = 30 * time.Second // of one write, its wait for locks included
+	postgresTimeout = 30 * time.Second
 	postgresReaders = 16
 	postgresWriters = 16
 )
@@ -39,6 +39,7 @@ type postgres struct {
 	mu     sync.RWMutex // held while writing, so that close waits
 	closed bool
 	seq    *sequencer
+	limit  time.Duration // of one write, its wait for locks included
 }
 
 func openPostgres(ctx context.Context, s *Store) error {
@@ -53,7 +54,7 @@ func openPostgres(ctx context.Context, s *Store) error {
 	bind := func(q query) string { return readers.Rebind(string(q)) }
 	s.read = reader{source: &pooled{db: readers, bind: bind}, db: readers, bind: bind,
 		snapshot: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}}
-	p := &postgres{s: s, db: writers}
+	p := &postgres{s: s, db: writers, limit: postgresTimeout}
 	p.seq = startSequencer(s, conf)
 	s.engine = p
 	return nil
@@ -105,10 +106,9 @@ func (p *postgres) write(ctx context.Context, h hold, run func(*tx) error) error
 	if p.closed {
 		return ErrClosed
 	}
-	free, cancel := context.WithTimeout(context.WithoutCancel(ctx), postgresTimeout)
-	defer cancel()
+	until := time.Now().Add(p.limit)
 	for try := 1; ; try++ {
-		err := p.attempt(free, h, run)
+		err := p.attempt(ctx, until, h, run)
 		switch {
 		case try == postgresTries:
 			return err
@@ -137,15 +137,17 @@ func again(err error) bool {
 }
 
 // attempt reads committed: each statement after the first one sees what those have
-// committed for whom it waited.
-func (p *postgres) attempt(ctx context.Context, h hold, run func(*tx) error) error {
-	conn, err := p.db.Connx(ctx)
+// committed for whom it waited. Its limit is a deadline on the connection and not the
+// context's, which driver and database/sql would watch anew for each statement.
+func (p *postgres) attempt(ctx context.Context, until time.Time, h hold, run func(*tx) error) error {
+	ctx = context.WithoutCancel(ctx)
+	conn, err := p.connection(ctx, until)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // gives it back to the pool, which drops a broken one
 	t := newTx(ctx, p.s, pgTx{p: p, conn: conn}, journal.Head{})
-	if err := p.begin(ctx, conn, h, t); err != nil {
+	if err := p.begin(ctx, conn, until, h, t); err != nil {
 		return errors.Join(fmt.Errorf("écriture refusée: %w", err), p.rollback(ctx, conn))
 	}
 	outcome := run(t) // never panics: the store's door recovers
@@ -164,51 +166,20 @@ func (p *postgres) attempt(ctx context.Context, h hold, run func(*tx) error) err
 	return outcome
 }
 
-// begin opens a transaction and takes what it holds, in one round trip.
-func (p *postgres) begin(ctx context.Context, conn *sqlx.Conn, h hold, t *tx) error {
-	lock, args := h.lock(&p.s.q)
-	if err := p.s.step(ctx); err != nil {
-		return err
-	}
-	return conn.Raw(func(driver any) error {
-		var batch pgx.Batch
-		batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
-		batch.Queue(p.bind(lock), args...)
-		results := driver.(*stdlib.Conn).Conn().SendBatch(ctx, &batch)
-		_, failed := results.Exec()
-		var held string
-		err := errors.Join(failed, results.QueryRow().Scan(&held))
-		t.hold(h, held)
-		return errors.Join(err, results.Close())
-	})
-}
-
-// commit checks that it did: COMMIT of a transaction that had failed rolls back.
-func (p *postgres) commit(ctx context.Context, conn *sqlx.Conn) error {
-	return conn.Raw(func(driver any) error {
-		tag, err := driver.(*stdlib.Conn).Conn().Exec(ctx, "COMMIT")
-		if err == nil && tag.String() != "COMMIT" {
-			err = pgx.ErrTxCommitRollback
-		}
-		return err
-	})
-}
-
-// rollback leaves the connection without a transaction, or closed.
-func (p *postgres) rollback(ctx context.Context, conn *sqlx.Conn) error {
-	return conn.Raw(func(driver any) error {
-		c := driver.(*stdlib.Conn).Conn()
-		if _, err := c.Exec(ctx, "ROLLBACK"); err != nil {
-			return errors.Join(err, c.Close(ctx))
-		}
-		return nil
-	})
+// connection waits for a free one, no longer than the write may take.
+func (p *postgres) connection(ctx context.Context, until time.Time) (*sqlx.Conn, error) {
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	return p.db.Connx(ctx)
 }
 
 // persist writes the entry without a number: the sequencer gives it.
 func (p *postgres) persist(t *tx, e entryRow, _ journal.Hash) (int64, error) {
+	if err := p.s.step(t.ctx); err != nil {
+		return 0, err
+	}
 	var row placeRow
-	if err := t.get(&row, p.s.q.entryAppend, args(e)[1:]...); err != nil {
+	if err := t.db.(pgTx).conn.QueryRowContext(t.ctx, p.bind(p.s.q.entryAppend), args(e)[1:]...).Scan(&row.ID, &row.XID); err != nil {
 		return 0, err
 	}
 	at, err := row.place()
@@ -257,35 +228,4 @@ func (p *postgres) bind(q query) string {
 	text := p.db.Rebind(string(q))
 	p.bound.Store(q, text)
 	return text
-}
-
-// pgTx runs statements in the transaction that is open on a connection.
-type pgTx struct {
-	p    *postgres
-	conn *sqlx.Conn
-}
-
-func (p pgTx) exec(ctx context.Context, q query, args ...any) (int64, error) {
-	if err := p.p.s.step(ctx); err != nil {
-		return 0, err
-	}
-	result, err := p.conn.ExecContext(ctx, p.p.bind(q), args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-func (p pgTx) get(ctx context.Context, dest any, q query, args ...any) error {
-	if err := p.p.s.step(ctx); err != nil {
-		return err
-	}
-	return p.conn.GetContext(ctx, dest, p.p.bind(q), args...)
-}
-
-func (p pgTx) list(ctx context.Context, dest any, q query, args ...any) error {
-	if err := p.p.s.step(ctx); err != nil {
-		return err
-	}
-	return p.conn.SelectContext(ctx, dest, p.p.bind(q), args...)
 }

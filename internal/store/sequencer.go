@@ -74,7 +74,10 @@ func startSequencer(s *Store, conf *pgx.ConnConfig) *sequencer {
 	q := &sequencer{s: s, wake: make(chan struct{}, 1), stop: stop, done: make(chan struct{}), moved: make(chan struct{})}
 	q.db = postgresPool(conf, 1, func(ctx context.Context, c *pgx.Conn) error {
 		q.fresh.Store(true)
-		return postgresSession(ctx, c)
+		// Statements planned while the journal was small, or before it was analysed, would
+		// walk all of it fifty times a second; what the sequencer asks always has an index.
+		_, err := c.Exec(ctx, "SET enable_seqscan = off")
+		return errors.Join(err, postgresSession(ctx, c))
 	})
 	go q.loop(ctx)
 	return q
@@ -155,8 +158,12 @@ func (q *sequencer) advance(ctx context.Context) error {
 		if !due {
 			return q.look(ctx)
 		}
-		if n, err := q.batch(ctx); err != nil || n < sequenceBatch {
+		n, err := q.batch(ctx)
+		switch {
+		case err != nil || n == 0: // another was elected, perhaps
 			return errors.Join(err, q.look(ctx))
+		case n < sequenceBatch:
+			return nil // the cursor is where this batch put it
 		}
 	}
 }

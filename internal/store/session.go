@@ -170,7 +170,7 @@ func (s *Store) TouchSession(ctx context.Context, ref string, at time.Time) erro
 // EndSession ends a session with its fact; aidant.ErrSession when it is gone. Beside
 // others: deleting the session decides.
 func (s *Store) EndSession(ctx context.Context, ref string, fact journal.Fact) error {
-	return s.beside(ctx, streams(fact.Stream()), func(t *tx) error {
+	return s.beside(ctx, streams(fact.Stream()).withEnds(), func(t *tx) error {
 		if err := t.must(aidant.ErrSession, s.q.sessionDelete, ref); err != nil {
 			return err
 		}
