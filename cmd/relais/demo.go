@@ -86,8 +86,9 @@ func demoConfig(cfg config.Config, conf sandbox.Config) config.Config {
 	party := func(base string, c sandbox.Client) config.RelyingParty {
 		return config.RelyingParty{Issuer: base + "/api/v2", ClientID: c.ID, ClientSecret: config.Secret(c.Secret)}
 	}
-	cfg.ProConnect = party(conf.AgentsURL, conf.ProConnect)
-	cfg.FranceConnect = party(conf.HubURL, conf.FranceConnect)
+	agents, usagers := cfg.ProConnect.Keys, cfg.FranceConnect.Keys
+	cfg.ProConnect, cfg.FranceConnect = party(conf.AgentsURL, conf.ProConnect), party(conf.HubURL, conf.FranceConnect)
+	cfg.ProConnect.Keys, cfg.FranceConnect.Keys = agents, usagers
 	cfg.FranceConnectIDP = demoIDP
 	alg := func(set, standard string) string {
 		if set == "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -88,7 +89,7 @@ func (h *house) buildIdentity() error {
 	h.sessions = session.New(session.Options{Backend: h.store, Sealer: h.vault, Secure: h.secure(),
 		Idle: h.cfg.SessionIdle, Max: h.cfg.SessionMax, Now: h.now})
 	party := func(p config.RelyingParty) login.Provider {
-		return login.Provider{Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret.Reveal()}
+		return login.Provider{Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret.Reveal(), Keys: p.Keys}
 	}
 	h.login = login.New(login.Options{ProConnect: party(h.cfg.ProConnect), FranceConnect: party(h.cfg.FranceConnect),
 		PublicURL: h.cfg.PublicURL.String(), OwnIDP: h.cfg.FranceConnectIDP, Now: h.now})
@@ -138,8 +139,12 @@ func (h *house) buildWeb() error {
 		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Closer: h.store, Alive: h.alive, Alarms: h.store, Missions: h.store, Auditeurs: h.store, Flash: said, Now: h.now}).Routes(),
 		(&publication.Desk{Tree: h.store, Signed: h.sealer.Published, Refused: func() bool { return h.sealer.State().Refusal != nil }}).Routes(),
 	}
+	keys, err := h.published()
+	if err != nil {
+		return fmt.Errorf("clés de chiffrement: %w", err)
+	}
 	h.web = &web.Server{
-		Pages: h.pages, Static: ui.FS, Theme: h.theme(), Operator: page.Operator{}, Sessions: h.sessions, Desks: desks,
+		Pages: h.pages, Keys: keys, Static: ui.FS, Theme: h.theme(), Operator: page.Operator{}, Sessions: h.sessions, Desks: desks,
 		Provider: h.provider.Handler(), Recorder: h.store, Uses: h.store, Missions: h.store, Notices: h.store, Ready: h.ready, Sealing: func() error { return h.sealer.State().Refusal },
 		Metrics: web.NewMetrics(h.figures), Log: h.log, Idle: h.cfg.SessionIdle,
 		Proxies: h.cfg.TrustedProxies, Secure: h.secure(), Now: h.now,

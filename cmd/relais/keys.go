@@ -146,6 +146,9 @@ func (r *calendar) check() error {
 // keysVerb lists the provider's signing keys, or puts new ones in their place
 // while all instances go on.
 func keysVerb(ctx context.Context, c call) error {
+	if len(c.args) == 2 && c.args[0] == "chiffrement" {
+		return makeEncryptionKeys(c, c.args[1])
+	}
 	if len(c.args) == 0 || (c.args[0] != "rotate" && c.args[0] != "list") {
 		return errUsage
 	}

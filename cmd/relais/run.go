@@ -35,7 +35,7 @@ func verbs() []verb {
 		{"journal", "VERBE …", "vérifier, rejouer, exporter, clés ; « relais journal » donne la liste", journalVerb},
 		{"witness", "--name NOM [--data DOSSIER] [--listen ADRESSE] [--url URL] VKEY…", "être témoin du journal d’un autre", witness},
 		{"usager", "erase ID|NUMÉRO --motif CODE [--dry-run] | export ID|NUMÉRO --out DOSSIER", "effacer ou remettre les données d’un usager", usagerVerb},
-		{"keys", "list | rotate [--immediat | --attente 10m --garde 48h]", "lister ou renouveler les clés de signature du fournisseur, sans arrêter Relais", keysVerb},
+		{"keys", "list | rotate [--immediat | --attente 10m --garde 48h] | chiffrement FICHIER", "lister ou renouveler les clés de signature du fournisseur, sans arrêter Relais ; en faire pour les réponses chiffrées", keysVerb},
 		{"coffre", "rotate", "renouveler la clé maîtresse du coffre, Relais étant arrêté", rotateCoffre},
 		{"retention", "[--dry-run]", "appliquer les durées de conservation", retention},
 		{"health", "", "demander à l’instance locale si elle est prête", health},

@@ -98,6 +98,7 @@ type Database struct {
 type RelyingParty struct {
 	Issuer, ClientID string
 	ClientSecret     Secret
+	Keys             PrivateKeys // for which it encrypts what it says; none: it does not
 }
 
 // Sandbox holds the listening addresses (host:port) of the fictional peers

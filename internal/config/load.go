@@ -100,7 +100,7 @@ func (s *source) address(name string) string {
 }
 
 func (s *source) relyingParty(prefix, provider string) RelyingParty {
-	party := RelyingParty{Issuer: s.issuer(prefix+suffixIssuer, provider)}
+	party := RelyingParty{Issuer: s.issuer(prefix+suffixIssuer, provider), Keys: s.decryption(prefix + suffixKeys)}
 	id, secret := prefix+suffixClientID, prefix+suffixSecret
 	if !s.demo || s.values[id] != "" {
 		party.ClientID = s.identifier(id, "indiquez l'identifiant que "+provider+" a donné à Relais")

@@ -38,6 +38,7 @@ const (
 	suffixIssuer     = "_ISSUER"
 	suffixClientID   = "_CLIENT_ID"
 	suffixSecret     = "_CLIENT_SECRET"
+	suffixKeys       = "_DECHIFFREMENT"
 	maxSupport       = 300
 	minSecret        = 32 // FranceConnect's own minimum
 	demoDefaultIDP   = "7b0f7c1e-relais-fictif"
@@ -114,7 +115,7 @@ func (s *source) checkNames() {
 		varTLSCert, varTLSKey, varTheme, varIdle, varMax, varSupport, varRetentionAcces, varHeartbeat, varCoffreKey, varDebit, varOrigin, varPolicy, varTSA,
 	}
 	for _, party := range []string{proConnect, franceConnect} {
-		known = append(known, party+suffixIssuer, party+suffixClientID, party+suffixSecret)
+		known = append(known, party+suffixIssuer, party+suffixClientID, party+suffixSecret, party+suffixKeys)
 	}
 	ofDemo := []string{varDemoAgents, varDemoFC, varDemoServices}
 	var unknown []string

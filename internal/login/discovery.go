@@ -2,9 +2,6 @@ package login
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -39,10 +36,28 @@ type peer struct {
 	mu        sync.Mutex
 	doc       *document
 	fetchedAt time.Time
-	failures  int
-	nextTry   time.Time
+	next      pause     // before the document is fetched again that could not be
 	sets      []*keySet // newest last
 	keysAt    time.Time // when the newest was fetched
+	keys      pause     // before the keys are fetched again that could not be
+	useless   pause     // before they are again for a kid that they did not hold
+}
+
+// pause grows with each failure.
+type pause struct {
+	failures int
+	until    time.Time
+}
+
+func (p *pause) grow(now time.Time) {
+	p.until = now.Add(min(firstPause<<min(p.failures, 10), longestPause))
+	p.failures++
+}
+
+func (p *peer) pausing(of *pause) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now().Before(of.until)
 }
 
 // document is what Relais reads of a discovery document.
@@ -68,7 +83,7 @@ func (p *peer) discover(ctx context.Context) (*document, error) {
 	if p.doc != nil && now.Sub(p.fetchedAt) < documentLife {
 		return p.doc, nil
 	}
-	if now.Before(p.nextTry) {
+	if now.Before(p.next.until) {
 		return p.stale()
 	}
 	// The browser that asked may leave; the others want the answer all the same.
@@ -76,12 +91,10 @@ func (p *peer) discover(ctx context.Context) (*document, error) {
 	defer cancel()
 	doc, err := p.fetchDocument(ctx)
 	if err != nil {
-		pause := min(firstPause<<min(p.failures, 10), longestPause)
-		p.failures++
-		p.nextTry = now.Add(pause)
+		p.next.grow(now)
 		return p.stale()
 	}
-	p.doc, p.fetchedAt, p.failures, p.nextTry = doc, now, 0, time.Time{}
+	p.doc, p.fetchedAt, p.next = doc, now, pause{}
 	return doc, nil
 }
 
@@ -137,22 +150,55 @@ func (p *peer) fetchKeys(ctx context.Context) (*keySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, _, err := p.get(ctx, doc.JWKS, "application/json", "")
-	if err != nil {
-		return nil, err
+	if p.pausing(&p.keys) {
+		return nil, ErrDown
 	}
-	set, err := parseKeys(raw)
-	if err != nil {
-		return nil, err
+	raw, _, err := p.get(ctx, doc.JWKS, "application/json", "")
+	var set *keySet
+	if err == nil {
+		set, err = parseKeys(raw)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err != nil {
+		p.keys.grow(p.now())
+		return nil, err
+	}
+	p.keys = pause{}
 	p.sets = slices.DeleteFunc(p.sets, func(s *keySet) bool { return s.digest == set.digest })
 	p.sets, p.keysAt = append(p.sets, set), p.now()
 	if len(p.sets) > keptSets {
 		p.sets = p.sets[1:]
 	}
 	return set, nil
+}
+
+// keysFor fetches the keys again for a token that names one which known does not
+// hold. A provider that signs with what it does not publish is not asked each time:
+// then the known ones come back.
+func (p *peer) keysFor(ctx context.Context, known *keySet) (*keySet, error) {
+	if p.pausing(&p.useless) {
+		return known, nil
+	}
+	fresh, err := p.fetchKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if fresh.digest == known.digest {
+		p.useless.grow(p.now())
+	} else {
+		p.useless = pause{}
+	}
+	return fresh, nil
+}
+
+// known is the document as last fetched, nil before.
+func (p *peer) known() *document {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.doc
 }
 
 // keysOf returns the set a login began with, or the newest for an empty digest.
@@ -171,85 +217,6 @@ func (p *peer) keysOf(ctx context.Context, digest string) (set *keySet, found bo
 		return nil, false, err
 	}
 	return set, digest == "" || set.digest == digest, nil
-}
-
-// get is one back-channel GET, with an access token when bearer is not empty.
-func (p *peer) get(ctx context.Context, address, accept, bearer string) (body []byte, contentType string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, "", ErrDown
-	}
-	req.Header.Set("Accept", accept)
-	if bearer != "" {
-		req.Header.Set("Authorization", "Bearer "+bearer)
-	}
-	resp, err := p.http.Do(req)
-	if err != nil {
-		return nil, "", ErrDown
-	}
-	defer resp.Body.Close()
-	body, err = io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, "", callError(ctx, err)
-	}
-	if resp.StatusCode >= 500 {
-		return nil, "", ErrDown
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, "", reject(fmt.Sprintf("statut %d", resp.StatusCode))
-	}
-	return body, resp.Header.Get("Content-Type"), nil
-}
-
-var errTooLarge = errors.New("réponse trop longue")
-
-// backChannel hardens a client: a time limit, a size limit, no redirect (an
-// answer that points elsewhere is no answer of the provider).
-func backChannel(base *http.Client) *http.Client {
-	c := http.Client{}
-	if base != nil {
-		c = *base
-	}
-	if c.Timeout <= 0 || c.Timeout > callTimeout {
-		c.Timeout = callTimeout
-	}
-	c.Jar = nil
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	if c.Transport == nil {
-		c.Transport = http.DefaultTransport
-	}
-	c.Transport = bounded{c.Transport}
-	return &c
-}
-
-type bounded struct{ http.RoundTripper }
-
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := b.RoundTripper.RoundTrip(r)
-	if err == nil {
-		resp.Body = &boundedBody{resp.Body, maxAnswer}
-	}
-	return resp, err
-}
-
-// boundedBody fails past its limit, where io.LimitReader would cut silently.
-type boundedBody struct {
-	io.ReadCloser
-	left int
-}
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.left < 0 {
-		return 0, errTooLarge
-	}
-	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
-	b.left -= n
-	if b.left < 0 {
-		return 0, errTooLarge
-	}
-	return n, err
 }
 
 // digestOf keeps the one definition of a digest of keys.

@@ -27,7 +27,7 @@ func status(code int) http.HandlerFunc {
 func slow(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-r.Context().Done():
-	case <-time.After(time.Second):
+	case <-time.After(3 * time.Second):
 	}
 	w.WriteHeader(http.StatusOK)
 }

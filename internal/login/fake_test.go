@@ -49,6 +49,7 @@ type fake struct {
 	form     url.Values        // last /token form
 	calls    map[string]int    // by path
 	override map[string]string // in the discovery document
+	decrypt  []jose.JSONWebKey // Relais's private keys, where encryption was agreed
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
@@ -76,10 +77,10 @@ func (f *fake) issuer() string { return f.URL + "/api/v2" }
 
 func (f *fake) login(t *testing.T) *login.Login {
 	t.Helper()
-	p := login.Provider{Issuer: f.issuer(), ClientID: clientID, ClientSecret: secret}
+	p := login.Provider{Issuer: f.issuer(), ClientID: clientID, ClientSecret: secret, Keys: f.decrypt}
 	return login.New(login.Options{
 		ProConnect: p, FranceConnect: p, PublicURL: relaisURL, OwnIDP: ownIDP,
-		HTTP: &http.Client{Timeout: 500 * time.Millisecond}, Now: func() time.Time { return f.now },
+		HTTP: &http.Client{Timeout: 900 * time.Millisecond}, Now: func() time.Time { return f.now },
 	})
 }
 

@@ -100,6 +100,9 @@ func (f *finish) checkCallback(q url.Values) error {
 	if iss := q.Get("iss"); iss != "" && iss != f.peer.Issuer {
 		return ErrState
 	}
+	if doc := f.peer.known(); doc != nil && doc.SendsIssuer && q.Get("iss") == "" {
+		return ErrState // RFC 9207 §2.4: announced, so its absence is an attack or a fault, beside an error too
+	}
 	if q.Has("error") {
 		return f.refused(q.Get("error"), q.Get("error_description"))
 	}
@@ -142,8 +145,9 @@ func (f *finish) exchange(ctx context.Context, code string) error {
 	if raw == "" {
 		return reject("id_token absent")
 	}
-	f.rawIDToken, f.accessToken = raw, token.AccessToken
-	return nil
+	f.accessToken = token.AccessToken
+	f.rawIDToken, err = f.peer.decrypt(raw)
+	return err
 }
 
 // VerifySignature makes a callback a go-oidc key set: the keys of the start
@@ -153,7 +157,7 @@ func (f *finish) VerifySignature(ctx context.Context, token string) ([]byte, err
 	if !errors.Is(err, errUnknownKey) {
 		return payload, err
 	}
-	fresh, err := f.peer.fetchKeys(ctx)
+	fresh, err := f.peer.keysFor(ctx, f.keys)
 	if err != nil {
 		f.down = errors.Is(err, ErrDown)
 		return nil, err
@@ -191,7 +195,7 @@ func (f *finish) checkIDToken(ctx context.Context) error {
 		return reject("azp")
 	case token.Subject == "" || len(token.Subject) > 255:
 		return reject("sub")
-	case f.login.IssuedAt == 0 || f.login.IssuedAt.Time().After(now.Add(leeway)):
+	case f.login.IssuedAt == 0 || f.login.IssuedAt.Time().After(now.Add(leeway)) || f.login.IssuedAt.Time().Before(f.pending.StartedAt.Add(-leeway)):
 		return reject("iat")
 	case f.login.AuthTime != nil && f.login.AuthTime.Time().After(now.Add(leeway)):
 		return reject("auth_time")
@@ -234,7 +238,9 @@ func (f *finish) fetchUserinfo(ctx context.Context) error {
 	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/jwt" {
 		return reject("userinfo non signé")
 	}
-	f.rawUserinfo = strings.TrimSpace(string(body))
+	if f.rawUserinfo, err = f.peer.decrypt(strings.TrimSpace(string(body))); err != nil {
+		return err
+	}
 	if f.userinfo, err = f.VerifySignature(ctx, f.rawUserinfo); err != nil {
 		return err
 	}

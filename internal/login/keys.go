@@ -1,6 +1,7 @@
 package login
 
 import (
+	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -42,7 +43,7 @@ func parseKeys(raw []byte) (*keySet, error) {
 	}
 	s := &keySet{raw: raw, digest: digestOf(raw)}
 	for _, k := range set.Keys {
-		if k.Valid() && k.IsPublic() && (k.Use == "" || k.Use == "sig") {
+		if k.Valid() && k.IsPublic() && (k.Use == "" || k.Use == "sig") && !short(k) {
 			s.keys = append(s.keys, k)
 		}
 	}
@@ -50,6 +51,12 @@ func parseKeys(raw []byte) (*keySet, error) {
 		return nil, reject("aucune clé publique")
 	}
 	return s, nil
+}
+
+// short tells of an RSA key that proves nothing any more (RFC 7518 §3.3).
+func short(k jose.JSONWebKey) bool {
+	key, ok := k.Key.(*rsa.PublicKey)
+	return ok && key.N.BitLen() < 2048
 }
 
 // open verifies a token's signature and returns its payload. errUnknownKey: the

@@ -25,6 +25,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"relais/internal/acte"
 )
 
@@ -32,6 +34,7 @@ import (
 const (
 	callTimeout = 6 * time.Second  // one back-channel call, as FranceConnect's own limit
 	maxAnswer   = 256 << 10        // bytes of any answer
+	maxHead     = 64 << 10         // and of its head
 	maxAge      = 15 * time.Minute // from the start of a login to its callback
 	leeway      = 30 * time.Second // between two honest clocks
 )
@@ -46,7 +49,19 @@ const (
 )
 
 // Provider is how Relais is known at one of them.
-type Provider struct{ Issuer, ClientID, ClientSecret string }
+type Provider struct {
+	Issuer, ClientID, ClientSecret string
+	// Keys are the private keys for which the provider encrypts id_token and
+	// userinfo, each with a kid. With some, nothing else is taken; with none,
+	// nothing encrypted is.
+	Keys []jose.JSONWebKey
+}
+
+// String keeps secret and keys out of formatted text.
+func (p Provider) String() string { return p.Issuer }
+
+// GoString too.
+func (p Provider) GoString() string { return p.Issuer }
 
 // Options is what [New] needs.
 type Options struct {

@@ -24,10 +24,23 @@ func (s *Server) publicRoutes() []desk.Route {
 		{Pattern: "GET /readyz", Access: desk.Protocol, Handle: s.ready},
 		{Pattern: "GET /metrics", Access: desk.Protocol, Handle: plain(s.Metrics.handler())},
 	}
+	for path, keys := range s.Keys {
+		routes = append(routes, desk.Route{Pattern: "GET " + path, Access: desk.Protocol, Handle: jwks(keys)})
+	}
 	if s.Theme != nil {
 		routes = append(routes, desk.Route{Pattern: "GET /theme/{file...}", Access: desk.Protocol, Handle: s.theme})
 	}
 	return routes
+}
+
+// jwks serves public keys.
+func jwks(keys []byte) desk.Handler {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", "application/jwk-set+json")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		_, _ = w.Write(keys) // the reader may have left
+		return nil
+	}
 }
 
 // theme serves the operator's files, and lists no folder.

@@ -54,8 +54,9 @@ type Notices interface {
 // Server is what the web needs; cmd fills it.
 type Server struct {
 	Pages    *page.Renderer
-	Static   fs.FS // ui.FS
-	Theme    fs.FS // the operator's theme directory, or nil
+	Static   fs.FS             // ui.FS
+	Theme    fs.FS             // the operator's theme directory, or nil
+	Keys     map[string][]byte // public keys for which a provider may encrypt, by path
 	Operator page.Operator
 	Sessions *session.Manager
 	Desks    [][]desk.Route
