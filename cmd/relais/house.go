@@ -135,8 +135,10 @@ func (h *house) buildWeb() error {
 		(&controle.Desk{Pages: h.pages, Journal: h.store, Numbers: h.store, Facets: h.store, Agents: h.store, Revelations: h.store,
 			Cookies: h.sessions, Seal: h.sealer, Vitals: h.store, Watch: h.store, Revues: h.store, Samples: h.store, Saved: h.store,
 			Exports: scellement.Exporter{Sealer: h.sealer, From: h.store}, App: appVersion(), Beat: h.cfg.Heartbeat, Now: h.now}).Routes(),
-		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Notices: h.store, Agents: h.store, Closer: h.store, Alive: h.alive, Alarms: h.store, Flash: said, Now: h.now}).Routes(),
-		(&administration.Desk{Pages: h.pages, Structures: h.store, Agents: h.store, Closer: h.store, Alive: h.alive, Alarms: h.store, Missions: h.store, Auditeurs: h.store, Flash: said, Now: h.now}).Routes(),
+		(&structure.Desk{Pages: h.pages, Team: h.store, Mandats: h.store, Notices: h.store, Agents: h.store, Closer: h.store, Alive: h.alive, Alarms: h.store, Codes: h.store, Resets: h.store,
+			Cookies: h.sessions, Flash: said, Site: h.cfg.PublicURL.String(), Now: h.now}).Routes(),
+		(&administration.Desk{Pages: h.pages, Structures: h.store, Partners: h.store, Agents: h.store, Closer: h.store, Alive: h.alive, Alarms: h.store, Codes: h.store, Resets: h.store,
+			Cookies: h.sessions, Missions: h.store, Auditeurs: h.store, Flash: said, Site: h.cfg.PublicURL.String(), Now: h.now}).Routes(),
 		(&publication.Desk{Tree: h.store, Signed: h.sealer.Published, Refused: func() bool { return h.sealer.State().Refusal != nil }}).Routes(),
 	}
 	keys, err := h.published()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"relais/internal/aidant"
+	"relais/internal/facteur"
 	"relais/internal/mandat"
 	"relais/internal/mission"
 	"relais/internal/organisation"
@@ -78,7 +79,7 @@ func (s *Server) traced(rt desk.Route, v desk.Visit, r *http.Request, err error)
 	if errors.As(err, new(*desk.Problem)) {
 		return err
 	}
-	for _, absent := range []error{mandat.ErrNotFound, usager.ErrNotFound, aidant.ErrNotFound, organisation.ErrNotFound, mission.ErrNotFound} {
+	for _, absent := range []error{mandat.ErrNotFound, usager.ErrNotFound, aidant.ErrNotFound, organisation.ErrNotFound, mission.ErrNotFound, facteur.ErrUnknown} {
 		if errors.Is(err, absent) {
 			return s.refuse(rt, v, r, "introuvable", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"relais/internal/acte"
 	"relais/internal/aidant"
 	"relais/internal/delegation"
+	"relais/internal/facteur"
 	"relais/internal/habilitation"
 	"relais/internal/identite"
 	"relais/internal/journal"
@@ -44,6 +45,7 @@ var table = []struct {
 	{habilitation.ErrState, http.StatusConflict, "", ""},
 	{habilitation.ErrSelf, http.StatusForbidden, "On ne décide pas de sa propre habilitation", "Demandez à une autre personne qui en a le droit."},
 	{habilitation.ErrInvalid, http.StatusUnprocessableEntity, "", ""},
+	{facteur.ErrUnknown, http.StatusNotFound, "Cette demande est introuvable", "Elle n’existe pas, ou elle ne vous concerne pas."},
 	{mission.ErrNotFound, http.StatusNotFound, "Cette mission est introuvable", "Elle n’existe pas."},
 	{mission.ErrState, http.StatusConflict, "", ""},
 	{mission.ErrSelf, http.StatusForbidden, "On ne décide pas de sa propre mission", "Demandez à un autre administrateur."},

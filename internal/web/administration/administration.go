@@ -2,8 +2,8 @@
 // Relais knows, their agents, and the missions of auditeurs.
 //
 // It guarantees that an administrateur never decides on themselves, their own
-// mission included. It neither admits structures nor agents (the operator does, at
-// the command line), and it shows no usager, and of a mandat the number only, when
+// mission included. It does not admit structures (the operator does, at the command
+// line), and it shows no usager, and of a mandat the number only, when
 // an auditeur was shown who gave it.
 //
 //	GET  /administration                          structures
@@ -15,11 +15,16 @@
 //	POST /administration/agents/{id}/sessions     end them
 //	GET  /administration/structures/{id}/sessions the same for a structure
 //	POST /administration/structures/{id}/sessions end them
+//	GET  /administration/structures/{id}/inviter  the form of a new agent; POST admits them
+//	POST /administration/structures/{id}/partenaires           declare a partner structure
+//	POST /administration/structures/{id}/partenaires/terminer  undo it
 //	GET  /administration/missions                 missions
 //	GET  /administration/missions/nouvelle        the form of a new one
 //	POST /administration/missions                 check it, confirm it, open it
 //	GET  /administration/missions/{id}            one mission, and what was revealed
 //	POST /administration/missions/{id}/terminer   end it early
+//
+// and [agents.Doors]'s routes under /administration: codes, sheets and resets.
 package administration
 
 import (
@@ -56,26 +61,32 @@ type Structures interface {
 type Desk struct {
 	Pages      *page.Renderer
 	Structures Structures
+	Partners   Partners
 	Agents     agents.Store
 	Closer     agents.Closer
 	Alarms     agents.Disowned
 	Alive      func(aidant.Session) bool // tells a session that has not run out
+	Codes      agents.Codes
+	Resets     agents.Resets
+	Cookies    agents.Cookies
 	Missions   Missions
 	Auditeurs  Auditeurs
 	Flash      agents.Flasher
+	Site       string // public address of this Relais
 	Now        func() time.Time
 }
 
 // Routes lists the desk's routes.
 func (d *Desk) Routes() []desk.Route {
-	one := &agents.Decisions{Store: d.Agents, Pages: d.Pages, Flash: d.Flash, Now: d.Now, Base: base, Section: home,
+	doors := d.doors()
+	one := &agents.Decisions{Store: d.Agents, Pages: d.Pages, Flash: d.Flash, Now: d.Now, Base: base, Section: home, Doors: doors,
 		Back: func(a aidant.Aidant) page.Link {
 			return page.Link{Href: structures + a.OrganisationID, Text: "La structure"}
 		},
 		Right: func(desk.Visit, aidant.Aidant) agents.Right { return agents.Decides },
 		Why:   func(aidant.Aidant) string { return "" }}
 	sessions := &agents.Closings{Decisions: one, Sessions: d.Closer, Alive: d.Alive}
-	return []desk.Route{
+	return append([]desk.Route{
 		{Pattern: "GET /administration", Access: desk.Administrateur, Handle: d.list},
 		{Pattern: "GET /administration/structures/{id}", Access: desk.Administrateur, Handle: d.structure},
 		{Pattern: "GET /administration/agents/{id}", Access: desk.Administrateur, Handle: one.Show},
@@ -90,7 +101,22 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "POST /administration/missions", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: d.missionOpen},
 		{Pattern: "GET /administration/missions/{id}", Access: desk.Administrateur, Handle: d.missionShow},
 		{Pattern: "POST /administration/missions/{id}/terminer", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: d.missionEnd},
-	}
+		{Pattern: "GET /administration/structures/{id}/inviter", Access: desk.Administrateur, Handle: doors.Form},
+		{Pattern: "POST /administration/structures/{id}/inviter", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: doors.Admit},
+		{Pattern: "POST /administration/structures/{id}/partenaires", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: d.associate},
+		{Pattern: "POST /administration/structures/{id}/partenaires/terminer", Access: desk.Administrateur, Fresh: desk.FreshPost, Handle: d.dissociate},
+	}, doors.Routes(desk.Administrateur)...)
+}
+
+// doors is how agents of any structure get in.
+func (d *Desk) doors() *agents.Doors {
+	return &agents.Doors{Codes: d.Codes, Resets: d.Resets, Agents: d.Agents, Pages: d.Pages, Cookies: d.Cookies, Flash: d.Flash, Now: d.Now,
+		Site: d.Site, Home: home, Right: func(desk.Visit, aidant.Aidant) agents.Right { return agents.Decides },
+		Roles: []aidant.Role{aidant.RoleAidant, aidant.RoleReferent, aidant.RoleAuditeur, aidant.RoleAdministrateur},
+		Structure: func(r *http.Request) (organisation.Organisation, page.Link, error) {
+			o, err := d.Structures.Organisation(r.Context(), r.PathValue("id"))
+			return o, page.Link{Href: structures + o.ID, Text: o.Name}, err
+		}}
 }
 
 // inTeam serves a page about one structure's sessions.
@@ -109,6 +135,7 @@ type listPage struct {
 	page.Layout
 	Structures page.Table
 	Notices    page.Table
+	Waiting    string // resets that wait for the visitor, in words; "" without any
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
@@ -135,6 +162,9 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Notices = noticeTable(notices, v, false)
+	if p.Waiting, err = d.doors().WaitingWords(r.Context(), v); err != nil {
+		return err
+	}
 	return d.Pages.Render(w, http.StatusOK, "administration/structures", p)
 }
 
@@ -143,36 +173,6 @@ func state(o organisation.Organisation) page.Cell {
 		return page.Cell{Text: "Suspendue", Tag: "warning"}
 	}
 	return page.Cell{Text: "Habilitée", Tag: "success"}
-}
-
-type structurePage struct {
-	page.Layout
-	ID     string
-	Name   string
-	Items  []page.Item
-	Agents page.Table
-	Alarms page.Table // logins that agents said were not theirs
-}
-
-func (d *Desk) structure(w http.ResponseWriter, r *http.Request) error {
-	v := desk.Of(r)
-	o, err := d.Structures.Organisation(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	list, err := d.Structures.Aidants(r.Context(), o.ID)
-	if err != nil {
-		return err
-	}
-	p := &structurePage{Layout: v.Layout(o.Name, home), ID: o.ID, Name: o.Name, Agents: agents.Table("Agents de la structure", base, list)}
-	p.Wide = true
-	if p.Alarms, err = agents.Signaled(r.Context(), d.Alarms, v, o.ID, list, d.Now()); err != nil {
-		return err
-	}
-	p.Items = []page.Item{{Term: "État", Text: state(o).Text}, {Term: "SIRET", Text: page.Siret(o.SIRET)},
-		{Term: "Adresse", Text: o.PostalAddress()}, {Term: "Téléphone", Text: o.Telephone},
-		{Term: "Fuseau horaire", Text: o.Timezone}, {Term: "Domaines", Text: domaines(o)}}
-	return d.Pages.Render(w, http.StatusOK, "administration/structure", p)
 }
 
 func domaines(o organisation.Organisation) string {

@@ -4,16 +4,19 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
 	"relais/internal/aidant"
+	"relais/internal/facteur"
 	"relais/internal/habilitation"
 	"relais/internal/journal"
 	"relais/internal/mission"
 	"relais/internal/organisation"
 	"relais/internal/testkit/pagecheck"
 	"relais/internal/web/administration"
+	"relais/internal/web/agents"
 	"relais/internal/web/desk"
 )
 
@@ -57,9 +60,36 @@ func (h *house) ChangeAidant(_ context.Context, _ string, t func(aidant.Aidant) 
 
 func (h *house) Flash(http.ResponseWriter, string, string) {}
 
+// doors is a house where nobody is invited, and nothing is reset.
+type doors struct {
+	agents.Codes
+	agents.Resets
+}
+
+func (doors) Invitations(context.Context, string) ([]facteur.Pending, error) { return nil, nil }
+
+func (doors) Door(context.Context, string) (facteur.Door, error) { return facteur.Door{}, nil }
+
+func (doors) ResetsFor(context.Context, aidant.Aidant) ([]facteur.Request, error) { return nil, nil }
+
+func (doors) Partners(context.Context, string) ([]organisation.Organisation, error) {
+	return []organisation.Organisation{{ID: "o2", Name: "CCAS"}}, nil
+}
+
+func (doors) Associate(_ context.Context, a, b string, _ journal.Actor) error {
+	if b == a {
+		return organisation.ErrSame
+	}
+	return nil
+}
+
+func (doors) Dissociate(context.Context, string, string, journal.Actor) error {
+	return organisation.ErrStranger
+}
+
 func TestAdministration(t *testing.T) {
 	h := &house{}
-	d := &administration.Desk{Pages: pagecheck.Pages(t), Structures: h, Agents: h, Alarms: h, Missions: h, Auditeurs: h, Flash: h, Now: func() time.Time { return at }}
+	d := &administration.Desk{Pages: pagecheck.Pages(t), Structures: h, Agents: h, Alarms: h, Codes: doors{}, Resets: doors{}, Partners: doors{}, Missions: h, Auditeurs: h, Flash: h, Now: func() time.Time { return at }}
 	v := desk.Visit{Aidant: aidant.Aidant{ID: "admin", GivenName: "Anne", UsualName: "Admin", Roles: []aidant.Role{aidant.RoleAdministrateur}},
 		Organisation: organisation.Organisation{ID: "siege", Timezone: "Europe/Paris"}}
 	pagecheck.MustShow(t, pagecheck.Read(t, d.Routes(), v, "GET", "/administration", nil, 200), "Aucune structure")
@@ -84,4 +114,19 @@ func TestAdministration(t *testing.T) {
 
 func (h *house) Disowned(context.Context, string, time.Time) ([]aidant.Appareil, error) {
 	return []aidant.Appareil{{AidantID: "camille", Device: "Edge sur Windows"}}, nil
+}
+
+func TestPartners(t *testing.T) {
+	h := &house{structures: []organisation.Organisation{{ID: "o1", Name: "Mairie"}, {ID: "o2", Name: "CCAS"}, {ID: "o3", Name: "Agglo"}}}
+	d := &administration.Desk{Pages: pagecheck.Pages(t), Structures: h, Partners: doors{}, Agents: h, Alarms: h, Codes: doors{}, Resets: doors{}, Missions: h, Auditeurs: h, Flash: h, Now: func() time.Time { return at }}
+	v := desk.Visit{Aidant: aidant.Aidant{ID: "admin", Roles: []aidant.Role{aidant.RoleAdministrateur}}}
+	body := pagecheck.Read(t, d.Routes(), v, "GET", "/administration/structures/o1", nil, 200)
+	pagecheck.MustShow(t, body, "Mettre fin au partenariat", "Agglo, ")
+	const path = "/administration/structures/o1/partenaires"
+	pagecheck.MustShow(t, pagecheck.Read(t, d.Routes(), v, "POST", path, url.Values{}, 422), "Choisissez la structure partenaire.")
+	pagecheck.MustShow(t, pagecheck.Read(t, d.Routes(), v, "POST", path, url.Values{"partenaire": {"o1"}}, 422), "Choisissez une autre structure")
+	pagecheck.MustShow(t, pagecheck.Read(t, d.Routes(), v, "POST", path+"/terminer", url.Values{"partenaire": {"o3"}}, 422), "déjà été décidé")
+	if _, err := pagecheck.Serve(t, d.Routes(), v, "POST", path, url.Values{"partenaire": {"o3"}}); err != nil {
+		t.Errorf("declared = %v", err)
+	}
 }

@@ -77,7 +77,7 @@ func (h *house) Auditeurs(context.Context) ([]aidant.Aidant, error) {
 func missionDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	t.Helper()
 	h := &house{structures: []organisation.Organisation{{ID: "o1", Name: "Mairie <b>", City: "Lyon", Postcode: "69001"}, {ID: "o2", Name: "CCAS", Postcode: "97400"}}}
-	d := &administration.Desk{Pages: pagecheck.Pages(t), Structures: h, Agents: h, Missions: h, Auditeurs: h, Flash: h, Now: func() time.Time { return at }}
+	d := &administration.Desk{Pages: pagecheck.Pages(t), Structures: h, Agents: h, Codes: doors{}, Resets: doors{}, Partners: doors{}, Missions: h, Auditeurs: h, Flash: h, Now: func() time.Time { return at }}
 	return h, d.Routes(), desk.Visit{Aidant: aidant.Aidant{ID: "admin", GivenName: "Anne", UsualName: "Admin", Roles: []aidant.Role{aidant.RoleAdministrateur, aidant.RoleAuditeur}},
 		Organisation: organisation.Organisation{ID: "siege", Timezone: "Europe/Paris"}}
 }

@@ -1,9 +1,11 @@
 // Package agents is what the référent's and the administrateur's desks share:
-// the page of one agent, and the decision to suspend or reinstate them.
+// the page of one agent, the decision to suspend or reinstate them, and how they get
+// in without ProConnect ([Doors]): invitations, and resets of their factors.
 //
 // It guarantees that nobody decides on themselves, and that whether the visitor
-// may see and decide is checked again inside the transaction that writes. It has
-// no route of its own: each desk mounts [Decisions] under its own access.
+// may see and decide is checked again inside the transaction that writes. A code is
+// shown once, on its sheet, and nobody but the agent sets or sees a factor. Each desk
+// mounts [Decisions] and [Doors] under its own access.
 package agents
 
 import (
@@ -56,6 +58,7 @@ type Decisions struct {
 	Back    func(a aidant.Aidant) page.Link           // the list the visitor came from
 	Right   func(v desk.Visit, a aidant.Aidant) Right // may be asked twice: by the page and inside the transaction
 	Why     func(a aidant.Aidant) string              // why an agent who is seen is not decided on
+	Doors   *Doors                                    // how the agent gets in
 }
 
 type agentPage struct {
@@ -67,6 +70,7 @@ type agentPage struct {
 	Suspends bool   // the form suspends; it reinstates otherwise
 	Why      string // why there is no form
 	Sessions string // the page that ends their sessions, "" without
+	Door     *doorBox
 }
 
 // Show serves the agent's page, which is also where a decision is confirmed.
@@ -90,6 +94,9 @@ func (d *Decisions) Show(w http.ResponseWriter, r *http.Request) error {
 		p.Action = d.Base + a.ID + "/retablir"
 	default:
 		p.Action, p.Suspends, p.Sessions = d.Base+a.ID+"/suspendre", true, d.Base+a.ID+"/sessions"
+	}
+	if p.Door, err = d.Doors.box(r.Context(), v, a); err != nil {
+		return err
 	}
 	return d.Pages.Render(w, http.StatusOK, "agents/agent", p)
 }

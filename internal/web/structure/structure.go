@@ -14,6 +14,9 @@
 //	POST /structure/agents/{id}/sessions     end them
 //	GET  /structure/sessions                 the same for the whole team
 //	POST /structure/sessions                 end them
+//	GET  /structure/inviter                  the form of a new agent; POST admits them
+//
+// and [agents.Doors]'s routes under /structure: codes, sheets and resets.
 package structure
 
 import (
@@ -28,6 +31,7 @@ import (
 	"relais/internal/domaine"
 	"relais/internal/mandat"
 	"relais/internal/mission"
+	"relais/internal/organisation"
 	"relais/internal/usager"
 	"relais/internal/web/agents"
 	"relais/internal/web/desk"
@@ -69,13 +73,18 @@ type Desk struct {
 	Closer  agents.Closer
 	Alarms  agents.Disowned
 	Alive   func(aidant.Session) bool // tells a session that has not run out
+	Codes   agents.Codes
+	Resets  agents.Resets
+	Cookies agents.Cookies
 	Flash   agents.Flasher
+	Site    string // public address of this Relais
 	Now     func() time.Time
 }
 
 // Routes lists the desk's routes.
 func (d *Desk) Routes() []desk.Route {
-	one := &agents.Decisions{Store: d.Agents, Pages: d.Pages, Flash: d.Flash, Now: d.Now, Base: base, Section: home,
+	doors := d.doors()
+	one := &agents.Decisions{Store: d.Agents, Pages: d.Pages, Flash: d.Flash, Now: d.Now, Base: base, Section: home, Doors: doors,
 		Back:  func(aidant.Aidant) page.Link { return page.Link{Href: home, Text: "Équipe"} },
 		Right: right,
 		Why: func(aidant.Aidant) string {
@@ -86,7 +95,7 @@ func (d *Desk) Routes() []desk.Route {
 		o := desk.Of(r).Organisation
 		return agents.Team{ID: o.ID, Name: o.Name, At: home + "/sessions", Back: home}
 	}
-	return []desk.Route{
+	return append([]desk.Route{
 		{Pattern: "GET /structure", Access: desk.Referent, Handle: d.team},
 		{Pattern: "GET /structure/agents/{id}", Access: desk.Referent, Handle: one.Show},
 		{Pattern: "POST /structure/agents/{id}/suspendre", Access: desk.Referent, Fresh: desk.FreshPost, Handle: one.Suspend},
@@ -97,7 +106,18 @@ func (d *Desk) Routes() []desk.Route {
 			Handle: func(w http.ResponseWriter, r *http.Request) error { return sessions.AskTeam(w, r, own(r)) }},
 		{Pattern: "POST /structure/sessions", Access: desk.Referent, Fresh: desk.FreshPost,
 			Handle: func(w http.ResponseWriter, r *http.Request) error { return sessions.EndTeam(w, r, own(r)) }},
-	}
+		{Pattern: "GET /structure/inviter", Access: desk.Referent, Handle: doors.Form},
+		{Pattern: "POST /structure/inviter", Access: desk.Referent, Fresh: desk.FreshPost, Handle: doors.Admit},
+	}, doors.Routes(desk.Referent)...)
+}
+
+// doors is how agents of the visitor's structure get in.
+func (d *Desk) doors() *agents.Doors {
+	return &agents.Doors{Codes: d.Codes, Resets: d.Resets, Agents: d.Agents, Pages: d.Pages, Cookies: d.Cookies, Flash: d.Flash, Now: d.Now,
+		Site: d.Site, Home: home, Roles: []aidant.Role{aidant.RoleAidant, aidant.RoleReferent}, Right: right,
+		Structure: func(r *http.Request) (organisation.Organisation, page.Link, error) {
+			return desk.Of(r).Organisation, page.Link{Href: home, Text: "Équipe"}, nil
+		}}
 }
 
 func right(v desk.Visit, a aidant.Aidant) agents.Right {
@@ -120,6 +140,8 @@ type teamPage struct {
 	Ending    page.Table // no rows: nothing ends soon
 	Alarms    page.Table // logins that agents said were not theirs
 	Notices   page.Table // identities revealed to auditeurs
+	Pending   page.Table // invitations
+	Waiting   string     // resets that wait for the visitor, in words; "" without any
 }
 
 func (d *Desk) team(w http.ResponseWriter, r *http.Request) error {
@@ -142,6 +164,13 @@ func (d *Desk) team(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if p.Notices, err = d.notices(r.Context(), v); err != nil {
+		return err
+	}
+	doors := d.doors()
+	if p.Pending, err = doors.Pending(r.Context(), v, v.Organisation.ID); err != nil {
+		return err
+	}
+	if p.Waiting, err = doors.WaitingWords(r.Context(), v); err != nil {
 		return err
 	}
 	return d.Pages.Render(w, http.StatusOK, "structure/equipe", p)

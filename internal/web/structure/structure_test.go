@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"relais/internal/aidant"
+	"relais/internal/facteur"
 	"relais/internal/habilitation"
 	"relais/internal/journal"
 	"relais/internal/mandat"
@@ -15,6 +16,7 @@ import (
 	"relais/internal/organisation"
 	"relais/internal/testkit/pagecheck"
 	"relais/internal/usager"
+	"relais/internal/web/agents"
 	"relais/internal/web/desk"
 	"relais/internal/web/structure"
 )
@@ -84,6 +86,18 @@ func (h *house) Mandats(context.Context, string, mandat.Filter) ([]usager.File, 
 
 func (h *house) Flash(_ http.ResponseWriter, _, text string) { h.flashes = append(h.flashes, text) }
 
+// doors is a house where nobody is invited, and nothing is reset.
+type doors struct {
+	agents.Codes
+	agents.Resets
+}
+
+func (doors) Invitations(context.Context, string) ([]facteur.Pending, error) { return nil, nil }
+
+func (doors) Door(context.Context, string) (facteur.Door, error) { return facteur.Door{}, nil }
+
+func (doors) ResetsFor(context.Context, aidant.Aidant) ([]facteur.Request, error) { return nil, nil }
+
 func agent(id, org string, roles ...aidant.Role) aidant.Aidant {
 	return aidant.Aidant{ID: id, OrganisationID: org, GivenName: "Prénom", UsualName: id, Email: id + "@exemple.test", Roles: roles}
 }
@@ -92,7 +106,7 @@ func newDesk(t *testing.T) (*house, []desk.Route, desk.Visit) {
 	t.Helper()
 	h := &house{agents: []aidant.Aidant{agent("chef", "org", aidant.RoleReferent), agent("camille", "org", aidant.RoleAidant),
 		agent("audit", "org", aidant.RoleAuditeur), agent("ailleurs", "autre", aidant.RoleAidant)}}
-	d := &structure.Desk{Pages: pagecheck.Pages(t), Team: h, Mandats: h, Notices: h, Agents: h, Alarms: h, Flash: h, Now: func() time.Time { return now }}
+	d := &structure.Desk{Pages: pagecheck.Pages(t), Team: h, Mandats: h, Notices: h, Agents: h, Alarms: h, Codes: doors{}, Resets: doors{}, Flash: h, Now: func() time.Time { return now }}
 	v := desk.Visit{Aidant: h.agents[0], Organisation: organisation.Organisation{ID: "org", Name: "Mairie", Timezone: "Europe/Paris"}}
 	return h, d.Routes(), v
 }
