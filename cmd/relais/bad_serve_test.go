@@ -137,6 +137,7 @@ func TestEveryMutationIsWritten(t *testing.T) {
 		post(sophie, path, map[string][]string{"motif": {"depart"}})
 	}
 	post(claire, "/structure/agents/"+julien+"/sessions", map[string][]string{"motif": {"depart"}})
+	w.playDoors(claire, sophie)
 	thomas := w.agent("thomas")
 	thomas.Open(w.relais + "/controle/mandats/" + last.id).Click("reveler")
 	post(thomas, thomas.URL.Path, map[string][]string{"identite": {"usager"}, "motif": {"Une identité nécessaire au contrôle."}, "confirmer": {"oui"}})

@@ -126,7 +126,8 @@ func (h *house) buildWeb() error {
 		Login: h.login, Sessions: h.sessions, Recueil: h.textes, Log: h.log, Now: h.now}
 	said := flash{h.sessions, h.log}
 	desks := [][]desk.Route{
-		(&compte.Desk{Pages: h.pages, Sessions: h.sessions, Provider: h.login, Accounts: h.store, Elevations: h.store, Revocations: h.store, Browsers: h.store, Trace: h.store,
+		(&compte.Desk{Pages: h.pages, Sessions: h.sessions, Provider: h.login, Accounts: h.store, Elevations: h.store, Invitations: h.store, Resets: h.store, Revocations: h.store,
+			Browsers: h.store, Trace: h.store,
 			Handover: signature, Flash: said, Now: h.now}).Routes(),
 		(&guichet.Desk{Pages: h.pages, Mandats: h.store, Signatures: h.store, People: h.store, Journal: h.store,
 			Sessions: h.sessions, Recueil: h.textes, Now: h.now}).Routes(),

@@ -29,6 +29,7 @@ func TestEveryPage(t *testing.T) {
 	a.confirming()
 	a.closing()
 	a.disowning()
+	a.doors()
 	a.everyRoute(g)
 	a.errorPages()
 	a.mustHaveSeenEverything()

@@ -85,6 +85,8 @@ func (w *world) objectOf(path, mandat string) string {
 	switch {
 	case strings.Contains(path, "/structures/"):
 		return "ccas-valfictif"
+	case strings.Contains(path, "/reinitialisations/"):
+		return w.resetOf("nadia")
 	case strings.Contains(path, "/missions/"):
 		return w.missionOf("thomas").ID
 	case strings.Contains(path, "/revues/"):

@@ -99,7 +99,7 @@ func (s *Server) admitPublic(rt desk.Route, v desk.Visit, err error, w http.Resp
 		}
 	}
 	if v.Session.Entrusted != "" {
-		if strings.HasSuffix(rt.Pattern, " /connexion") || rt.Pattern == "GET /{$}" {
+		if strings.HasSuffix(rt.Pattern, " /connexion") || strings.Contains(rt.Pattern, " /invitation") || rt.Pattern == "GET /{$}" {
 			return s.entrusted(rt, v, r)
 		}
 		v = desk.Visit{Session: v.Session}

@@ -24,6 +24,11 @@
 //	POST /compte/appareils/{ref}/signaler    a login that was not mine: end all my sessions
 //	GET  /connexion/signalee                 what is left to do then
 //	POST /compte/prolonger                   the agent is still there
+//	GET  /invitation                         a code to type; POST looks at it
+//	GET  /invitation/vous                    « Est-ce bien vous ? »
+//	POST /invitation/oui                     the code is used up, an enrolment begins
+//	POST /invitation/non                     it is not, and a reset ends
+//	POST /compte/reinitialisation/refuser    a reset ends, from where the agent is signed in
 package compte
 
 import (
@@ -102,6 +107,8 @@ type Desk struct {
 	Trace       Trace
 	Handover    Handover
 	Flash       Flasher
+	Invitations Invitations // the way in by a code
+	Resets      Resets      // what is asked for the agent's own factors
 	Now         func() time.Time
 }
 
@@ -123,5 +130,11 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "POST /compte/appareils/{ref}/signaler", Access: desk.Agent, Handle: d.disown},
 		{Pattern: "GET /connexion/signalee", Access: desk.Public, Handle: d.disowned},
 		{Pattern: "POST /compte/prolonger", Access: desk.Handover, Handle: d.prolong},
+		{Pattern: "POST /compte/reinitialisation/refuser", Access: desk.Agent, Handle: d.refuseReset},
+		{Pattern: "GET /invitation", Access: desk.Public, Handle: d.code},
+		{Pattern: "POST /invitation", Access: desk.Public, Counted: debit.Invitation, Handle: d.typed},
+		{Pattern: "GET /invitation/vous", Access: desk.Public, Handle: d.you},
+		{Pattern: "POST /invitation/oui", Access: desk.Public, Counted: debit.Invitation, Handle: d.yes},
+		{Pattern: "POST /invitation/non", Access: desk.Public, Counted: debit.Invitation, Handle: d.no},
 	}
 }

@@ -40,6 +40,7 @@ type house struct {
 	uses     []string
 	taken    string // the mandat whose screen was taken back
 	flashes  int
+	codes    codes
 }
 
 func (h *house) StartAgent(_ context.Context, ask login.StartAgent) (login.Start, error) {
@@ -180,7 +181,7 @@ func newSetting(t *testing.T) *setting {
 		agent:  aidant.Aidant{ID: "camille", GivenName: "Camille", UsualName: "Durand", Roles: []aidant.Role{aidant.RoleAidant}},
 		answer: login.Agent{Login: aidant.Login{ACR: "eidas1-mfa"}, IDToken: "jeton", AuthAt: now}}
 	m := session.New(session.Options{Backend: h, Sealer: h, Now: func() time.Time { return now }})
-	d := &compte.Desk{Pages: pagecheck.Pages(t), Sessions: m, Provider: h, Accounts: h, Elevations: h, Revocations: h, Browsers: h, Trace: h, Handover: h, Flash: h, Now: func() time.Time { return now }}
+	d := &compte.Desk{Pages: pagecheck.Pages(t), Sessions: m, Provider: h, Accounts: h, Elevations: h, Revocations: h, Browsers: h, Trace: h, Handover: h, Flash: h, Invitations: &h.codes, Resets: &h.codes, Now: func() time.Time { return now }}
 	s, id := m.Fresh(httptest.NewRequest("GET", "/", nil))
 	s.AidantID = h.agent.ID
 	h.sessions[s.Ref] = s

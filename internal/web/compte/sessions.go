@@ -60,6 +60,8 @@ type accountPage struct {
 	Sessions []sessionRow
 	Others   bool
 	Browsers []browserRow // new ones
+	Reset    []page.Item  // the reset of the agent's factors that is under way, if any
+	Reason   string
 }
 
 // account shows the agent to themselves, with every session in their name.
@@ -81,6 +83,9 @@ func (d *Desk) account(w http.ResponseWriter, r *http.Request) error {
 	for _, s := range list {
 		p.Sessions = append(p.Sessions, sessionRow{Ref: s.Ref, Device: s.Device, Here: s.Ref == v.Session.Ref,
 			Since: s.CreatedAt.In(v.Zone()), Seen: s.SeenAt.In(v.Zone())})
+	}
+	if p.Reset, p.Reason, err = d.resetNotice(r); err != nil {
+		return err
 	}
 	return d.Pages.Render(w, http.StatusOK, "compte/compte", p)
 }
