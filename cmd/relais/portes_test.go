@@ -170,6 +170,7 @@ func (a *album) resets(claire, sophie *visitor.Visitor) {
 	w := a.w
 	julien := w.idOf("julien")
 	w.enrolled(julien)
+	sophie.Open(w.relais + "/administration/agents/" + julien + "/reinitialiser").MustSee("Motif")
 	claire.Open(w.relais + "/structure/agents/" + julien).Click("reinitialiser").Submit("/reinitialiser").MustStatus(http.StatusUnprocessableEntity)
 	claire.Fill("motif", lostReason).Submit("/reinitialiser").MustBeAt("/structure/reinitialisations/")
 	reset := claire.Match(`action="/structure(/reinitialisations/[a-z0-9]+)/retirer"`)
