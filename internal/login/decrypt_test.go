@@ -16,7 +16,7 @@ import (
 )
 
 // encryptionKeys are Relais's own: for ECDH-ES and for RSA-OAEP.
-func encryptionKeys(t *testing.T) []jose.JSONWebKey {
+func encryptionKeys(t testing.TB) []jose.JSONWebKey {
 	t.Helper()
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

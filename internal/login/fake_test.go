@@ -52,7 +52,7 @@ type fake struct {
 	decrypt  []jose.JSONWebKey // Relais's private keys, where encryption was agreed
 }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
+func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
