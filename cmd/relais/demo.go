@@ -40,7 +40,11 @@ func demo(ctx context.Context, c call) error {
 	if err != nil {
 		return errors.Join(err, listeners.close())
 	}
-	d.greet(c.stdout)
+	code, err := inviteFictional(ctx, d.store)
+	if err != nil {
+		return errors.Join(err, listeners.close(), d.store.Close())
+	}
+	d.greet(c.stdout, code)
 	return d.run(ctx, listeners)
 }
 
@@ -201,8 +205,9 @@ func (d *demoHouse) run(ctx context.Context, l listeners) error {
 	return d.house.run(ctx, l.relais)
 }
 
-// greet prints the address, the people, and how to look behind the scenes.
-func (d *demoHouse) greet(w io.Writer) {
+// greet prints the address, the people, and how to look behind the scenes; code is
+// the one of the agent without ProConnect.
+func (d *demoHouse) greet(w io.Writer, code string) {
 	fmt.Fprintf(w, `
 Relais fonctionne, avec son bac à sable. Toutes les données sont fictives.
 
@@ -219,6 +224,7 @@ Agents
 	for _, a := range sandbox.Agents() {
 		fmt.Fprintf(w, "  %-22s %s\n", a.GivenName+" "+a.UsualName, a.Label)
 	}
+	greetOutside(w, code, d.conf.RelaisURL)
 	fmt.Fprintln(w, "\nUsagers")
 	for _, u := range sandbox.Usagers() {
 		fmt.Fprintf(w, "  %-34s %s\n", u.GivenName+" "+u.FamilyName, u.Label)

@@ -39,10 +39,14 @@ func operator() journal.Actor {
 	return journal.Actor{Type: journal.ActorSysteme, Ref: "exploitant"}
 }
 
-// admin habilitates the structures and agents of a file; those already there are
-// left as they are, so that the file can be loaded again.
+// admin habilitates the structures and agents of a file, or makes the code of one
+// agent; those already there are left as they are, so that the file can be loaded
+// again.
 func admin(ctx context.Context, c call) error {
-	if len(c.args) != 2 || c.args[0] != "load" {
+	switch {
+	case len(c.args) == 2 && c.args[0] == "inviter":
+		return invite(ctx, c, c.args[1])
+	case len(c.args) != 2 || c.args[0] != "load":
 		return errUsage
 	}
 	p, err := readPeople(c.args[1])

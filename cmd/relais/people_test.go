@@ -48,7 +48,7 @@ func TestAdminLoad(t *testing.T) {
 			t.Errorf("%s: %d %s", name, code, out)
 		}
 	}
-	for _, words := range [][]string{{"admin"}, {"admin", "load"}, {"admin", "drop", file}} {
+	for _, words := range [][]string{{"admin"}, {"admin", "load"}, {"admin", "inviter"}, {"admin", "drop", file}} {
 		if code, out := w.verb(words...); code != 2 || !strings.Contains(out, "relais admin load FICHIER.json") {
 			t.Errorf("%v: %d %s", words, code, out)
 		}

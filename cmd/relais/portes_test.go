@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -240,5 +241,53 @@ func (w *world) playDoors(claire, sophie *visitor.Visitor) {
 	w.agent("julien").Open(w.relais + "/compte").Click("refuser-reinitialisation").MustSee("La réinitialisation est refusée")
 	for _, path := range []string{"", "/terminer"} {
 		post(sophie, "/administration/structures/ccas-valfictif/partenaires"+path, url.Values{"partenaire": {"france-services-ravine"}})
+	}
+}
+
+// TestAdminInviter: the operator's code lets the first administrateur in, once, and
+// never somebody who is in already.
+func TestAdminInviter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, config.SQLite)
+	id := w.admitted("premiere", "departement-fictif", "22999904000012", aidant.RoleAdministrateur)
+	code, out := w.verb("admin", "inviter", "premiere@exemple.example")
+	typed := regexp.MustCompile(`[0-9A-Z]{4}(-[0-9A-Z]{4}){3}`).FindString(out)
+	if code != 0 || typed == "" || !strings.Contains(out, "Premiere Test") {
+		t.Fatalf("%d %s", code, out)
+	}
+	v := visitor.New(t)
+	v.Open(w.relais+"/invitation").Fill("code", typed).Submit("/invitation").MustSee("Premiere Test", "Département de la Fictive").Click("oui").MustBeAt("/compte/facteurs")
+	v.Open(w.relais + "/administration").MustStatus(http.StatusForbidden) // an enrolment, and nothing else
+	w.enrolled(id)
+	for _, email := range []string{"premiere@exemple.example", "personne@exemple.example"} {
+		if code, out := w.verb("admin", "inviter", email); code != 1 || regexp.MustCompile(`[0-9A-Z]{4}-[0-9A-Z]{4}`).MatchString(out) {
+			t.Errorf("%s: %d %s", email, code, out)
+		}
+	}
+	w.checkJournal()
+}
+
+// TestDemoInvitesOneAgent: the demonstration's agent without ProConnect gets a new
+// code at each start, until she has enrolled.
+func TestDemoInvitesOneAgent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, config.SQLite)
+	seen := map[string]bool{}
+	for range 2 {
+		code, err := inviteFictional(t.Context(), w.d.store)
+		if err != nil || code == "" || seen[code] {
+			t.Fatalf("%q %v", code, err)
+		}
+		seen[code] = true
+	}
+	w.enrolled(outsideID)
+	if code, err := inviteFictional(t.Context(), w.d.store); err != nil || code != "" {
+		t.Errorf("%q %v", code, err)
+	}
+	var out strings.Builder
+	w.d.greet(&out, "ABCD-EFGH-JKMN-PQRS")
+	w.d.greet(&out, "")
+	if !strings.Contains(out.String(), "/invitation et saisissez ABCD-EFGH-JKMN-PQRS") || !strings.Contains(out.String(), outsideEmail) {
+		t.Error(out.String())
 	}
 }

@@ -30,7 +30,7 @@ func verbs() []verb {
 		{"serve", "", "démarrer Relais, configuré par les variables RELAIS_…", serve},
 		{"demo", "", "démarrer Relais avec son bac à sable fictif", demo},
 		{"migrate", "", "créer ou mettre à jour la base de données", migrate},
-		{"admin", "load FICHIER.json", "habiliter des structures et des agents, ouvrir des missions", admin},
+		{"admin", "load FICHIER.json | inviter COURRIEL", "habiliter des structures et des agents, ouvrir des missions ; faire le code d’un agent sans ProConnect", admin},
 		{"mandat", "verify NUMÉRO [--motif CODE] | litige NUMÉRO --motif CODE|--clore", "vérifier hors ligne la preuve d’un mandat, ou geler sa suppression", verifyMandat},
 		{"journal", "VERBE …", "vérifier, rejouer, exporter, clés ; « relais journal » donne la liste", journalVerb},
 		{"witness", "--name NOM [--data DOSSIER] [--listen ADRESSE] [--url URL] VKEY…", "être témoin du journal d’un autre", witness},
