@@ -81,29 +81,45 @@ func checkLogoutType(token string) error {
 // openAnyTime verifies a token that no login asked for. Keys are fetched when the
 // last ones are old, or when it names one that is not there, seldom.
 func (p *peer) openAnyTime(ctx context.Context, token string) ([]byte, error) {
-	p.mu.Lock()
-	var set *keySet
-	age := p.now().Sub(p.keysAt)
-	if n := len(p.sets); n > 0 && age >= 0 && age < keysLife {
-		set = p.sets[n-1]
-	}
-	p.mu.Unlock()
-	if set == nil {
-		fresh, err := p.fetchKeys(ctx)
-		if err != nil {
-			return nil, err
+	set, age := p.newest()
+	if set != nil && age < keysLife {
+		payload, err := set.open(token)
+		if !errors.Is(err, errUnknownKey) || age < keysPause {
+			return opened(payload, err)
 		}
-		return opened(fresh.open(token))
 	}
-	payload, err := set.open(token)
-	if !errors.Is(err, errUnknownKey) || age < keysPause {
-		return opened(payload, err)
+	if !p.mayTry() {
+		return nil, ErrDown
 	}
 	fresh, err := p.fetchKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return opened(fresh.open(token))
+}
+
+// newest is the last key set and its age; nil when there is none, or when a clock
+// was set back since.
+func (p *peer) newest() (*keySet, time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	age := p.now().Sub(p.keysAt)
+	if len(p.sets) == 0 || age < 0 {
+		return nil, 0
+	}
+	return p.sets[len(p.sets)-1], age
+}
+
+// mayTry spaces the fetches that anybody can bring about, also while they fail.
+func (p *peer) mayTry() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if since := now.Sub(p.keysTried); since >= 0 && since < keysPause {
+		return false
+	}
+	p.keysTried = now
+	return true
 }
 
 // opened keeps the package's own sentinel inside.

@@ -130,7 +130,13 @@ func TestLogoutTokenKeys(t *testing.T) {
 	}
 	f.now = f.now.Add(11 * time.Minute)
 	f.handle = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
-	if _, err := l.AgentLogout(t.Context(), fresh); !errors.Is(err, login.ErrDown) {
-		t.Errorf("keys too old, provider down: %v", err)
+	asked := f.calls["/jwks"]
+	for range 5 {
+		if _, err := l.AgentLogout(t.Context(), fresh); !errors.Is(err, login.ErrDown) {
+			t.Errorf("keys too old, provider down: %v", err)
+		}
+	}
+	if f.calls["/jwks"] > asked+1 {
+		t.Errorf("a provider that is down was asked %d times", f.calls["/jwks"]-asked)
 	}
 }

@@ -39,6 +39,7 @@ type peer struct {
 	next      pause     // before the document is fetched again that could not be
 	sets      []*keySet // newest last
 	keysAt    time.Time // when the newest was fetched
+	keysTried time.Time // when a token that nobody asked for last made us fetch them
 	keys      pause     // before the keys are fetched again that could not be
 	useless   pause     // before they are again for a kid that they did not hold
 }

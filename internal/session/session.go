@@ -183,13 +183,14 @@ func (m *Manager) Recent(s aidant.Session, within time.Duration) bool {
 }
 
 // Fresh is a new session, not yet stored: the caller adds the agent, stores it
-// with the fact of the login, then calls [Manager.SetID]. Whatever identifier
+// with the fact of the login, then calls [Manager.SetID] and, so that the browser is
+// known next time, [Manager.SetBrowser]. Whatever identifier
 // the browser came with is not looked at, so that one planted by somebody else
 // is worth nothing after the login.
 func (m *Manager) Fresh(r *http.Request) (s aidant.Session, id string) {
 	now := m.opt.Now()
 	id = newID()
-	return aidant.Session{Ref: Ref(id), CreatedAt: now, SeenAt: now, Device: device(r.UserAgent())}, id
+	return aidant.Session{Ref: Ref(id), CreatedAt: now, SeenAt: now, Device: device(r.UserAgent()), Browser: m.Browser(r)}, id
 }
 
 // Renew is the same session under a new identifier, for a step-up: the caller

@@ -123,7 +123,6 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request, pending login.Pend
 	}
 	fresh, id := d.Sessions.Fresh(r)
 	fresh.AuthAt, fresh.Auth = agent.AuthAt, "proconnect:"+agent.Login.ACR
-	fresh.Browser = d.Sessions.Browser(r)
 	a, err := d.Accounts.SignIn(r.Context(), agent.Login, fresh)
 	if err != nil {
 		return notAdmitted(err)
