@@ -116,3 +116,35 @@ func TestCodesPage(t *testing.T) {
 	}
 	v.Open(w.relais + "/aide").MustSee("Un code d’erreur de FranceConnect")
 }
+
+// TestHubDownAtLogout: FranceConnect stops answering while the browser is on its way
+// to log out there. Whoever comes back to the screen is warned that it may be open,
+// told what became of the identification, and goes on.
+func TestHubDownAtLogout(t *testing.T) {
+	w := newWorld(t, config.SQLite)
+	nadia := w.agent("nadia")
+	id := w.entrust(nadia)
+	before := w.mandatOf("nadia", id)
+	stranded := func(usager string) {
+		t.Helper()
+		nadia.Open(w.relais + "/tour").Click("identifier").Click("fi-impots").Click("usager-" + usager)
+		back, err := url.Parse(w.away(nadia, "continuer"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.hub.stand(hangUp("/api/v2/session/end"))
+		if a := w.send(nadia, http.MethodGet, back.RequestURI(), "", nil); a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), w.d.conf.HubURL) {
+			t.Fatalf("after the identification: %d %s", a.status, a.header.Get("Location"))
+		}
+		w.hub.stand(nil)
+	}
+	stranded("garnier") // a minor
+	nadia.Open(w.relais + "/tour").MustSee("Il faut avoir 18 ans").MustNotSee("Garnier")
+	w.survives(before, "nadia")
+	stranded("perrin")
+	nadia.Open(w.relais+"/tour").MustBeAt("/tour/identite").MustSee("FranceConnect n’a pas pu être fermé", "Perrin")
+	nadia.Open(w.relais + "/tour").MustBeAt("/tour/identite").MustNotSee("FranceConnect n’a pas pu être fermé") // said once
+	nadia.Click("oui").MustBeAt("/tour/mandat").Click("donner").MustBeAt("/tour/fin")
+	w.takeBack(nadia, "nadia")
+	nadia.MustBeAt("/mandats/" + id + "/acceptation")
+}

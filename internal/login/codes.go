@@ -56,7 +56,7 @@ var codes = []struct {
 	{Explanation{Title: "Plusieurs comptes se ressemblent", What: "Le service d’identité a trouvé plusieurs comptes pour cette personne.",
 		Todo: "Essayez avec un autre compte FranceConnect, ou demandez à l’organisme du premier de fusionner les comptes."}, "E020021 E020022"},
 	{ours, "Y020021 Y020022 Y020025 Y020026 Y020027 Y020029 Y020030 Y100018"},
-	{setting, "Y030007 Y030031 Y030111 Y04C013 Y04EA6E Y04A586 Y100002 Y100009 Y100019 Y000400 Y000404 invalid_request unauthorized_client unsupported_response_type invalid_scope invalid_idp_hint invalid_client unsupported_grant_type request_not_supported request_uri_not_supported registration_not_supported"},
+	{setting, "Y030007 Y030031 Y030111 Y04C013 Y04EA6E Y04A586 Y100002 Y100009 Y100019 Y000400 Y000404 invalid_request unauthorized_client unsupported_response_type invalid_scope invalid_idp_hint idp_hint_not_found invalid_client unsupported_grant_type request_not_supported request_uri_not_supported registration_not_supported"},
 	{level, "Y100001"},
 	{Explanation{Title: "Une information d’identité manque", What: "FranceConnect n’a pas reçu toute l’identité dont le service a besoin.",
 		Todo: "Essayez avec un autre compte FranceConnect."}, "Y100004"},
@@ -88,6 +88,13 @@ func Codes() []Explanation {
 	}
 	slices.SortFunc(all, func(a, b Explanation) int { return cmp.Compare(a.Code, b.Code) })
 	return all
+}
+
+// standard tells whether a code is one of OAuth's, OpenID Connect's or the
+// platforms' own errors of a callback: any other text of a query stays out of logs
+// and pages.
+func standard(code string) bool {
+	return !platformCode.MatchString(code) && slices.ContainsFunc(Codes(), func(e Explanation) bool { return e.Code == code })
 }
 
 // longestCode bounds what Translate looks at.

@@ -22,7 +22,7 @@ var published = strings.Fields(`
 	Y000400 Y000404 Y030031 Y030110 Y030111 Y04A586 Y500015
 	E010004 E010008 E010009 E020021 E020022
 	invalid_request unauthorized_client access_denied unsupported_response_type invalid_scope server_error temporarily_unavailable
-	interaction_required login_required account_selection_required consent_required invalid_idp_hint
+	interaction_required login_required account_selection_required consent_required invalid_idp_hint idp_hint_not_found
 	request_not_supported request_uri_not_supported registration_not_supported unmet_authentication_requirements
 	invalid_client invalid_grant unsupported_grant_type`)
 

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -32,15 +31,6 @@ func (e ErrRefused) Error() string {
 	return strings.TrimSpace("refus du fournisseur d’identité: " + e.Code + " " + e.Detail)
 }
 
-// known lists the error codes that may be repeated; any other text of a query
-// stays out of logs and pages.
-var known = []string{
-	"invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type", "invalid_scope",
-	"interaction_required", "login_required", "account_selection_required", "consent_required", "invalid_idp_hint",
-	"request_not_supported", "request_uri_not_supported", "registration_not_supported",
-	"invalid_client", "invalid_grant", "unsupported_grant_type",
-}
-
 var platformCode = regexp.MustCompile(`\b[YE][0-9]{2}[0-9A-F]{4}\b`)
 
 // refusal maps an error response (OpenID Connect Core §3.1.2.6, RFC 6749 §5.2).
@@ -60,7 +50,7 @@ func refusal(code, description string) error {
 		}
 		return ErrCancelled
 	}
-	if !slices.Contains(known, code) {
+	if !standard(code) {
 		code = "autre"
 	}
 	return ErrRefused{Code: code, Detail: detail}

@@ -192,12 +192,30 @@ func (d *Desk) leaveHub(w http.ResponseWriter, r *http.Request, idToken, outcome
 	to, err := d.Login.LogoutUsagerURL(r.Context(), idToken, e.State)
 	if err != nil {
 		e.Open = true
-		to = "/identification/deconnecte?" + url.Values{"state": {e.State}}.Encode()
+		to = loggedOutPath(e.State)
 	}
 	if err := d.Sessions.Put(w, cookieSortie, e, pendingLife); err != nil {
 		return err
 	}
 	return seeOther(w, r, to)
+}
+
+// stranded finds out that this browser never came back from FranceConnect's logout,
+// which did not answer, and returns where the outcome waits; "" for anybody else.
+func (d *Desk) stranded(w http.ResponseWriter, r *http.Request) string {
+	var e exit
+	if err := d.Sessions.Take(w, r, cookieSortie, &e); err != nil {
+		return ""
+	}
+	e.Open = true
+	if err := d.Sessions.Put(w, cookieSortie, e, pendingLife); err != nil {
+		return ""
+	}
+	return loggedOutPath(e.State)
+}
+
+func loggedOutPath(state string) string {
+	return "/identification/deconnecte?" + url.Values{"state": {state}}.Encode()
 }
 
 // loggedOut goes on after FranceConnect's logout.

@@ -149,6 +149,11 @@ func (d *Desk) current(r *http.Request) (mandat.Mandat, error) {
 // at fetches the mandat for a page of one step. Where the signature stands
 // elsewhere, the visitor has been sent there and ok is false.
 func (d *Desk) at(w http.ResponseWriter, r *http.Request, want string) (m mandat.Mandat, ok bool, err error) {
+	if r.Method == http.MethodGet {
+		if to := d.stranded(w, r); to != "" {
+			return m, false, seeOther(w, r, to)
+		}
+	}
 	if m, err = d.current(r); err != nil {
 		return m, false, err
 	}
