@@ -54,6 +54,7 @@ func vitalFigures(v journal.Vitals) []web.Figure {
 		{Name: "relais_journal_unnumbered_entries", Help: "Entries committed and not in the tree yet.", Value: float64(v.Waiting)},
 		{Name: "relais_journal_unnumbered_seconds", Help: "How long the oldest of them has waited.", Value: v.WaitedFor.Seconds()},
 		{Name: "relais_journal_follower_lag_entries", Help: "Entries that searches do not find by their facets yet.", Value: float64(v.Behind)},
+		{Name: "relais_journal_unread_entries", Help: "Entries that followers passed over, since they could not be read.", Value: float64(v.Unread)},
 	}
 	for name, r := range map[string]journal.Record{"verified": v.Verified, "replayed": v.Replayed} {
 		if r.Action != "" {

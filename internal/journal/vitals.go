@@ -15,6 +15,8 @@ type Vitals struct {
 	Waiting   int64         // entries committed and not numbered yet
 	WaitedFor time.Duration // how long the oldest of them has waited
 	Behind    int64         // entries that the slowest follower has not taken
+	Unread    int64         // entries that a follower passed over, since it could not read them
+	UnreadAt  int64         // the first of them, -1 without
 }
 
 // Verified is the fact that every entry was read again: how many there were,

@@ -38,26 +38,32 @@ type Tokens interface {
 // What is kept and cannot be read is left out and is an error, which holds up
 // none of the others.
 func (s *Sealer) Renew(ctx context.Context) (due int, err error) {
-	due, err = s.renew(ctx)
-	s.note(func(st *State) { st.RenewFail = said(err) })
-	return due, err
+	due, left, err := s.renew(ctx)
+	whole := errors.Join(err, left.err())
+	s.note(func(st *State) {
+		st.RenewFail, st.RenewLeft = said(whole), 0
+		if err == nil {
+			st.RenewLeft = left.count
+		}
+	})
+	return due, whole
 }
 
-func (s *Sealer) renew(ctx context.Context) (due int, err error) {
+func (s *Sealer) renew(ctx context.Context) (due int, left rubbish, err error) {
 	last := s.State().Last
 	if s.o.TSA == "" || s.o.Tokens == nil || last.Size == 0 {
-		return 0, nil
+		return 0, left, nil
 	}
 	s.stamping.Lock()
 	defer s.stamping.Unlock()
 	limit := s.o.Now().Add(renewBefore)
 	todo, err := s.toRenew(ctx, last.Origin, limit)
 	if err != nil || todo.due == 0 {
-		return 0, errors.Join(err, todo.rubbish.err())
+		return 0, todo.rubbish, err
 	}
 	token, at, authority, err := s.askTime(ctx, todo.doc)
 	if err != nil {
-		return todo.due, errors.Join(fmt.Errorf("renouvellement: %w", err), todo.rubbish.err())
+		return todo.due, todo.rubbish, fmt.Errorf("renouvellement: %w", err)
 	}
 	data := append(todo.doc, "\n"+base64.StdEncoding.EncodeToString(token)+"\n"...)
 	name := authority + " " + at.Format(time.RFC3339)
@@ -65,7 +71,7 @@ func (s *Sealer) renew(ctx context.Context) (due int, err error) {
 	if err == nil {
 		s.note(func(st *State) { st.RenewedAt, st.Renewed = at, todo.due })
 	}
-	return todo.due, errors.Join(err, todo.rubbish.err())
+	return todo.due, todo.rubbish, err
 }
 
 // rubbish is what is kept and cannot be read: how much, and the first of it.

@@ -27,7 +27,7 @@ func TestRenewalBesideRubbish(t *testing.T) {
 	if due != 2 || !errors.Is(err, preuve.ErrBundle) || !strings.Contains(err.Error(), "à 4 entrées") {
 		t.Errorf("%d due, %v", due, err)
 	}
-	if st := h.State(); st.Renewed != 2 || st.RenewedAt.IsZero() || !strings.Contains(st.RenewFail, "à 4 entrées") {
+	if st := h.State(); st.Renewed != 2 || st.RenewLeft != 1 || st.RenewedAt.IsZero() || !strings.Contains(st.RenewFail, "à 4 entrées") {
 		t.Errorf("state %+v", st)
 	}
 	kept, err := h.st.Renewals(h.ctx, "relais.example")

@@ -98,7 +98,8 @@ type State struct {
 	StampFail string            // why the last one failed, "" when it did not
 	RenewedAt time.Time         // when older tokens were stamped again
 	Renewed   int               // how many
-	RenewFail string            // why that failed, "" when it did not
+	RenewFail string            // why that failed, wholly or in part, "" when it did not
+	RenewLeft int               // in part: what is kept, cannot be read and was left out of the last try, which did all else
 	Clocks    map[string]Clock  // by witness, and [Authority]: what their answers said of our clock
 }
 

@@ -161,7 +161,7 @@ func TestFaultAtEachStatement(t *testing.T) {
 
 // derived are tables that followers fill from the journal, in transactions of
 // their own.
-var derived = []string{"facette", "journal_facette", "journal_follower", "journal_releve", "signal", "signal_fait"}
+var derived = []string{"facette", "journal_facette", "journal_follower", "journal_illisible", "journal_releve", "signal", "signal_fait"}
 
 // dump is every row of every table, as text, what is derived aside.
 func (h *house) dump() string {

@@ -20,6 +20,7 @@ type located struct {
 	journal.Record
 	facets journal.Facets
 	ref    string // the actor as the entry names them: an agent's is hidden
+	unread error  // why the entry could not be read; nil for nearly all
 }
 
 // codes lists the posting lists of the entry. An agent's list goes by the hidden
@@ -94,7 +95,7 @@ func (b *batch) read(ctx context.Context, s *Store, from int64) ([]located, erro
 		return nil, err
 	}
 	b.from = from
-	b.entries, err = s.locate(ctx, rows)
+	b.entries, err = s.locateAll(ctx, rows)
 	return b.entries, err
 }
 
@@ -123,6 +124,9 @@ func (s *Store) follow(ctx context.Context, f follower, last *batch) (int, error
 		if err := t.must(errPassed, s.q.followerMove, entries[len(entries)-1].Index+1, f.name(), next); err != nil {
 			return err
 		}
+		if err := t.passOver(f.name(), entries); err != nil {
+			return err
+		}
 		return derived(t)
 	})
 	if errors.Is(err, errPassed) {
@@ -149,7 +153,7 @@ func (s *Store) Reindex(ctx context.Context) (int64, error) {
 			if _, err := t.exec(s.q.followerReset, f.name()); err != nil {
 				return err
 			}
-			return f.forget(t)
+			return errors.Join(f.forget(t), t.forgetUnread(f.name()))
 		})
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", f.name(), err)

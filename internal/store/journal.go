@@ -177,7 +177,7 @@ func (s *Store) opened(ctx context.Context, rows []bodyRow) ([]journal.Record, [
 		}
 		r, err := journal.Parse(row.Body)
 		if err != nil {
-			return nil, nil, fmt.Errorf("entrée %d: %w", row.ID, err)
+			return nil, nil, unread{fmt.Errorf("entrée %d: %w", row.ID, err)}
 		}
 		r.Index, refs[i] = row.ID, r.Actor.Ref
 		if out[i], err = s.showAgents(ctx, r, shown); err != nil {

@@ -53,7 +53,7 @@ func (s *Store) mask(ctx context.Context, k journal.AgentKey) (journal.Mask, err
 	}
 	mask, err := s.vault.OpenMask(wrapped, ofAgents(k))
 	if err != nil {
-		return nil, err
+		return nil, unread{err}
 	}
 	s.masks.mu.Lock()
 	defer s.masks.mu.Unlock()

@@ -91,6 +91,7 @@ type queries struct {
 
 	// what follows the journal
 	followerNext, followerStart, followerMove, followerReset query
+	unreadInsert, unreadForget, unreadCount                  query
 	followRows, streamIndexes                                query
 	mandatBelongs, aidantBelongs, organisationLies           query
 	facetteInsert, facetteByCode                             query
@@ -143,6 +144,7 @@ func newQueries() queries {
 	q.releves()
 	q.seen()
 	q.follow()
+	q.unreads()
 	q.facetting()
 	q.filter()
 	q.period()

@@ -62,10 +62,10 @@ func (s *Store) sealJSON(wrapped []byte, subject, purpose string, value any) ([]
 func (s *Store) revealJSON(wrapped []byte, subject, purpose string, sealed []byte, into any) error {
 	plain, err := s.vault.Reveal(wrapped, subject, purpose, sealed)
 	if err != nil {
-		return fmt.Errorf("%s: %w", subject, err)
+		return unread{fmt.Errorf("%s: %w", subject, err)}
 	}
 	if err := json.Unmarshal(plain, into); err != nil {
-		return fmt.Errorf("%s: %s illisible", subject, purpose) // the cause may quote what was sealed
+		return unread{fmt.Errorf("%s: %s illisible", subject, purpose)} // the cause may quote what was sealed
 	}
 	return nil
 }

@@ -96,7 +96,11 @@ func (signalFollower) forget(t *tx) error {
 func (signalFollower) derive(_ context.Context, entries []located) (func(*tx) error, error) {
 	return func(t *tx) error {
 		for _, e := range entries {
-			if err := t.watch(e); err != nil {
+			err := t.watch(e)
+			if isUnread(err) {
+				err = t.markUnread(signalFollower{}.name(), e.Index)
+			}
+			if err != nil {
 				return fmt.Errorf("signal, entrée %d: %w", e.Index, err)
 			}
 		}
@@ -113,9 +117,10 @@ type watch struct {
 }
 
 // watch evaluates the rules on one entry and writes what holds, and what later
-// entries will look back at.
+// entries will look back at. All that may turn out to be unreadable is read before
+// anything is written.
 func (t *tx) watch(e located) error {
-	if !signal.Concerns(e.Action, e.Outcome) || e.Mandat == "" {
+	if !signal.Concerns(e.Action, e.Outcome) || e.Mandat == "" || e.unread != nil {
 		return nil
 	}
 	w := &watch{tx: t, e: e.Record, ref: e.ref}

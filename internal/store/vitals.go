@@ -48,5 +48,7 @@ func (s *Store) Vitals(ctx context.Context) (journal.Vitals, error) {
 		}
 		v.Behind = max(v.Behind, head.Size-next)
 	}
-	return v, nil
+	passed, err := one[struct{ N, First int64 }](ctx, s, s.q.unreadCount)
+	v.Unread, v.UnreadAt = passed.N, passed.First
+	return v, err
 }

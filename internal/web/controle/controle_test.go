@@ -321,6 +321,10 @@ func TestHealth(t *testing.T) {
 		"n’a pas écrit qu’il fonctionne": func() { h.vitals.Beat.At = at.Add(-time.Hour) },
 		"n’a pas été vérifié récemment":  func() { h.vitals.Verified.At = at.AddDate(0, 0, -3) },
 		"Les recherches sont en retard":  func() { h.vitals.Behind = 5000 },
+		"n’ont pas pu être lues":         func() { h.vitals.Unread, h.vitals.UnreadAt = 2, 12 },
+		"2, la première au rang 12":      func() { h.vitals.Unread, h.vitals.UnreadAt = 2, 12 },
+		"2 document(s) gardé(s)":         func() { h.seal.RenewFail, h.seal.RenewLeft = "jeton gardé à 4 entrées", 2 },
+		"le dernier essai a échoué":      func() { h.seal.RenewFail = "sans réponse" },
 		"des entrées ont été perdues":    func() { h.seal.Last.Origin = "relais.example/epoque-2" },
 		"NE TIENT PAS":                   func() { h.vitals.Verified.Outcome = journal.Failed },
 	} {
@@ -329,6 +333,8 @@ func TestHealth(t *testing.T) {
 		pagecheck.MustShow(t, read(), text)
 		h.seal, h.vitals = seal, vitals
 	}
+	h.seal.RenewFail, h.seal.RenewLeft, h.seal.Renewed, h.seal.RenewedAt = "jeton gardé à 4 entrées", 1, 2, at
+	pagecheck.MustHide(t, read(), "le dernier essai a échoué")
 	h.seal.Refusal = errors.New("the database is behind")
 	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/controle", nil, 200), "n’est plus signé")
 	if len(h.facts) != 2 { // the two entries opened

@@ -103,6 +103,9 @@ func alerts(head journal.Head, s scellement.State, v journal.Vitals, beat time.D
 		"Relais le vérifie chaque nuit. L’exploitant peut le faire maintenant, avec « relais journal verify ».")
 	far := slices.ContainsFunc(slices.Collect(maps.Values(s.Clocks)), func(c scellement.Clock) bool { return c.Ahead.Abs() > clockTooFar+c.Give })
 	say(far, "warning", "Les horloges ne s’accordent pas", "L’horloge de Relais et celle d’un témoin ou de l’autorité d’horodatage s’écartent de plus de cinq secondes. L’ordre des entrées n’en dépend pas ; leurs dates, si.")
+	say(v.Unread > 0, "error", "Des entrées n’ont pas pu être lues",
+		fmt.Sprintf("Recherches, activité et signaux ont passé outre %d entrée(s) : il peut y manquer quelque chose. La vérification du journal dit si elles ont été changées. "+
+			"Prévenez l’exploitant ; après la réparation, « relais journal index » refait le classement.", v.Unread))
 	say(v.Behind > followTooMany, "warning", "Les recherches sont en retard", "Les dernières entrées ne sont pas encore classées par structure, usager ou domaine.")
 	if len(out) == 0 {
 		say(true, "info", "", "Le journal est signé, vérifié et à jour.")
@@ -186,6 +189,9 @@ func delays(s scellement.State, v journal.Vitals) []page.Item {
 	}
 	items := []page.Item{{Term: "Entrées sans numéro", Text: waiting},
 		{Term: "Entrées non classées pour la recherche", Text: strconv.FormatInt(v.Behind, 10)}}
+	if v.Unread > 0 {
+		items = append(items, page.Item{Term: "Entrées illisibles, passées", Text: fmt.Sprintf("%d, la première au rang %d", v.Unread, v.UnreadAt)})
+	}
 	if len(s.Clocks) == 0 {
 		return append(items, page.Item{Term: "Écart d’horloge", Text: "inconnu : ni témoin ni autorité d’horodatage n’a répondu"})
 	}
@@ -219,7 +225,10 @@ func renewed(s scellement.State, zone *time.Location) string {
 	if !s.RenewedAt.IsZero() {
 		text = strconv.Itoa(s.Renewed) + ", " + moment(s.RenewedAt, zone)
 	}
-	if s.RenewFail != "" {
+	switch {
+	case s.RenewLeft > 0:
+		text += fmt.Sprintf(" ; au dernier essai, %d document(s) gardé(s) n’ont pas pu être lus et sont restés à part, sans retenir les autres", s.RenewLeft)
+	case s.RenewFail != "":
 		text += " (le dernier essai a échoué)"
 	}
 	return text
