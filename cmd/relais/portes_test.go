@@ -12,6 +12,7 @@ import (
 
 	"relais/internal/aidant"
 	"relais/internal/config"
+	"relais/internal/debit"
 	"relais/internal/facteur"
 	"relais/internal/journal"
 	"relais/internal/testkit/visitor"
@@ -172,11 +173,14 @@ func (a *album) resets(claire, sophie *visitor.Visitor) {
 	julien := w.idOf("julien")
 	w.enrolled(julien)
 	sophie.Open(w.relais + "/administration/agents/" + julien + "/reinitialiser").MustSee("Motif")
+	told := a.agent("julien")
 	claire.Open(w.relais + "/structure/agents/" + julien).Click("reinitialiser").Submit("/reinitialiser").MustStatus(http.StatusUnprocessableEntity)
 	claire.Fill("motif", lostReason).Submit("/reinitialiser").MustBeAt("/structure/reinitialisations/")
 	reset := claire.Match(`action="/structure(/reinitialisations/[a-z0-9]+)/retirer"`)
 	claire.Post(w.relais+"/structure"+reset+"/approuver", url.Values{}).MustStatus(http.StatusForbidden)
-	a.agent("julien").Open(w.relais + "/compte").MustSee("Quelqu’un demande que vos facteurs soient réinitialisés")
+	told.Open(w.relais+"/mandats").MustSee("Claire Fontaine demande que ce qui vous sert à vous identifier soit réinitialisé.", "Voir la demande, ou la refuser")
+	told.Open(w.relais + "/mandats").MustNotSee("Claire Fontaine demande")
+	told.Open(w.relais + "/compte").MustSee("Quelqu’un demande que vos facteurs soient réinitialisés")
 	brice := w.enter(a.person("brice"), w.admitted("brice", "france-services-ravine", "20999903600012", aidant.RoleReferent))
 	brice.Open(w.relais + "/structure").Open(w.relais + "/structure/reinitialisations").Open(w.relais + "/structure" + reset).Click("approuver").MustSee("Vous avez approuvé")
 	sophie.Open(w.relais + "/administration/reinitialisations").MustSee("Julien Marchand")
@@ -289,5 +293,25 @@ func TestDemoInvitesOneAgent(t *testing.T) {
 	w.d.greet(&out, "")
 	if !strings.Contains(out.String(), "/invitation et saisissez ABCD-EFGH-JKMN-PQRS") || !strings.Contains(out.String(), outsideEmail) {
 		t.Error(out.String())
+	}
+}
+
+// TestThrottleCodes: codes are typed a few times a minute from one address, on every
+// instance, and no oftener.
+func TestThrottleCodes(t *testing.T) {
+	for _, engine := range databases {
+		t.Run(engine, func(t *testing.T) {
+			w := newWorld(t, engine, func(c *config.Config) { c.Throttle = true })
+			burst := debit.Invitation.Limit().Burst
+			statuses := map[int]int{}
+			for range burst + 10 {
+				statuses[w.postForm(nil, "/invitation", url.Values{"code": {facteur.NewCode()}}).status]++
+			}
+			if statuses[http.StatusUnprocessableEntity] != burst || statuses[http.StatusTooManyRequests] != 10 {
+				t.Errorf("statuses: %v", statuses)
+			}
+			w.agent("nadia").Open(w.relais + "/guichet").MustStatus(http.StatusOK)
+			w.otherInstanceKnows(debit.Invitation)
+		})
 	}
 }

@@ -62,7 +62,8 @@ type Invitation struct {
 type Standing struct {
 	Aidant    aidant.Aidant
 	Structure organisation.Organisation
-	Factors   int // factors of their own that they hold
+	Factors   int  // factors of their own that they hold
+	Removed   bool // a reset once took some from them
 }
 
 // Closed tells that the agent may not come in, code or not.
@@ -70,8 +71,9 @@ func (s Standing) Closed() bool { return s.Aidant.Suspended() || s.Structure.Sus
 
 // Enrolled tells that the agent proved themselves before, by a factor of their own
 // or through their identity provider: a code handed to somebody else would take
-// the account over, and only a reset may do that.
-func (s Standing) Enrolled() bool { return s.Factors > 0 || s.Aidant.Sub != "" }
+// the account over, and only a reset may do that. Who lost their factors by a reset
+// and let its minutes pass needs another one.
+func (s Standing) Enrolled() bool { return s.Factors > 0 || s.Removed || s.Aidant.Sub != "" }
 
 // Pending is one invitation as the structure's référent reads it.
 type Pending struct {

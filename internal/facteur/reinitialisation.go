@@ -1,7 +1,7 @@
 package facteur
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -18,10 +18,10 @@ const ResetLife = 48 * time.Hour
 const ReasonMin, ReasonMax = 20, 500
 
 // ErrReason is a reason that cannot be kept.
-var ErrReason = fmt.Errorf("motif: de %d à %d caractères", ReasonMin, ReasonMax)
+var ErrReason = errors.New("motif trop court, trop long ou illisible")
 
-// ErrNoFactor is a reset for an agent who has no factor of their own.
-var ErrNoFactor = fmt.Errorf("l’agent n’a pas de facteur à lui")
+// ErrNoFactor is a reset for an agent who never came in: an invitation is enough.
+var ErrNoFactor = errors.New("l’agent n’est jamais venu")
 
 // Outcome is how a reset ended.
 type Outcome string
@@ -121,6 +121,17 @@ func (r Reinitialisation) fact(by journal.Actor, action journal.Action) journal.
 	return journal.NewFact(by, action, journal.Object{Type: "reinitialisation", ID: r.ID}).With("aidant", r.AidantID)
 }
 
+// A reset's id is these two letters and 16 more: a keyed hash, such as that of a
+// browser, is longer.
+const (
+	resetPrefix = "ri"
+	resetIDSize = len(resetPrefix) + 16
+)
+
+// IsReset tells the id of a reset from that of a browser, for a session has one
+// notice of either.
+func IsReset(id string) bool { return strings.HasPrefix(id, resetPrefix) && len(id) == resetIDSize }
+
 // CheckReason holds what the asker writes to its length and to readable characters.
 func CheckReason(s string) error {
 	n := utf8.RuneCountInString(s)
@@ -171,7 +182,7 @@ func (r Reinitialisation) Sees(who, agent aidant.Aidant, partners bool, at time.
 // Ask asks that an agent's factors be removed.
 func Ask(s Standing, asker aidant.Aidant, reason string, by journal.Actor, at time.Time) (Reinitialisation, journal.Fact, error) {
 	a := s.Aidant
-	r := Reinitialisation{ID: newID("ri"), AidantID: a.ID, OrganisationID: a.OrganisationID, Reason: reason, Salt: journal.NewSalt(),
+	r := Reinitialisation{ID: newID(resetPrefix), AidantID: a.ID, OrganisationID: a.OrganisationID, Reason: reason, Salt: journal.NewSalt(),
 		AskedBy: asker.ID, AskedAt: at, ExpiresAt: at.Add(ResetLife), Rev: 1}
 	fact := r.fact(by, journal.ResetAsk).With("engagement", journal.Commit(r.Salt, reason))
 	if asker.ID == a.ID {
@@ -186,7 +197,7 @@ func Ask(s Standing, asker aidant.Aidant, reason string, by journal.Actor, at ti
 	if s.Closed() {
 		return Reinitialisation{}, journal.Fact{}, ErrClosed
 	}
-	if s.Factors == 0 {
+	if !s.Enrolled() {
 		return Reinitialisation{}, journal.Fact{}, ErrNoFactor
 	}
 	return r, fact, nil

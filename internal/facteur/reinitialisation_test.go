@@ -26,6 +26,9 @@ func asked(t *testing.T) facteur.Reinitialisation {
 	if err != nil || fact.Check() != nil || fact.Detail("engagement") == "" || r.ExpiresAt.Sub(at) != 48*time.Hour {
 		t.Fatalf("%+v, %v", r, err)
 	}
+	if !facteur.IsReset(r.ID) || facteur.IsReset(r.ID+"x") || facteur.IsReset("in"+r.ID[2:]) {
+		t.Errorf("id %s", r.ID)
+	}
 	return r
 }
 
@@ -49,6 +52,16 @@ func TestResetAsk(t *testing.T) {
 	} {
 		if _, _, err := facteur.Ask(c.s, c.asker, c.reason, actor(c.asker), at); !errors.Is(err, c.want) {
 			t.Errorf("%s = %v, want %v", name, err, c.want)
+		}
+	}
+	came := nadia
+	came.Sub = "s"
+	for name, s := range map[string]facteur.Standing{"who came by ProConnect": standing(came, 0), "who let the minutes pass": {Aidant: nadia, Removed: true}} {
+		if _, _, err := facteur.Ask(s, claire, reason, actor(claire), at); err != nil {
+			t.Errorf("%s = %v", name, err)
+		}
+		if _, _, err := facteur.NewInvitation(s, claire, "h", actor(claire), at); !errors.Is(err, facteur.ErrAlready) {
+			t.Errorf("%s is invited by one person = %v", name, err)
 		}
 	}
 	if _, _, err := facteur.Ask(standing(claire, 1), sophie, reason, actor(sophie), at); err != nil {

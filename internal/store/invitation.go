@@ -74,7 +74,12 @@ func (t *tx) standing(aidantID string) (facteur.Standing, []byte, error) {
 	if s.Structure, err = t.organisation(a.OrganisationID); err != nil {
 		return facteur.Standing{}, nil, err
 	}
-	s.Factors, err = t.factors(aidantID)
+	if s.Factors, err = t.factors(aidantID); err != nil {
+		return s, nil, err
+	}
+	var done int
+	err = t.get(&done, t.s.q.resetDone, aidantID)
+	s.Removed = done > 0
 	return s, line.Key, err
 }
 

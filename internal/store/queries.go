@@ -111,7 +111,7 @@ type queries struct {
 	invitationInsert, invitationEnd, invitationByID   query
 	invitationByCode, invitationOpen, invitationList  query
 	resetInsert, resetUpdate, resetByID, resetOpen    query
-	resetList                                         query
+	resetList, resetDone                              query
 	partnerInsert, partnerEnd, partnerOne, partnersOf query
 
 	// reviews and saved searches

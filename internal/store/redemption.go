@@ -153,6 +153,11 @@ func (s *Store) Door(ctx context.Context, aidantID string) (facteur.Door, error)
 	if d.Factors, err = s.factorsOf(ctx, aidantID); err != nil {
 		return d, err
 	}
+	done, err := one[int](ctx, s, s.q.resetDone, aidantID)
+	if err != nil {
+		return d, err
+	}
+	d.Removed = done > 0
 	row, err := one[invitationRow](ctx, s, s.q.invitationOpen, aidantID)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return d, err

@@ -46,6 +46,7 @@ func (q *queries) resets(who string) {
 		WHERE id = ? AND rev = ?`
 	q.resetByID = line + " WHERE r.id = ?"
 	q.resetOpen = line + " WHERE r.aidant_id = ? AND r.ended_at IS NULL"
+	q.resetDone = "SELECT count(*) FROM reinitialisation WHERE aidant_id = ? AND outcome = 'confirmee'"
 	q.resetList = line + " WHERE r.asked_at > ? ORDER BY r.asked_at DESC, r.id LIMIT 500"
 }
 
@@ -112,6 +113,9 @@ func (s *Store) AskReset(ctx context.Context, aidantID, reason string, by journa
 			return err
 		}
 		out = r
+		if _, err := t.exec(s.q.noticeAll, r.ID, aidantID); err != nil { // told on the next page of each session
+			return err
+		}
 		_, err = t.exec(s.q.resetInsert, args(resetRow{ID: r.ID, AidantID: r.AidantID, OrganisationID: r.OrganisationID, AskedBy: r.AskedBy,
 			AskedAt: instant(r.AskedAt), ExpiresAt: instant(r.ExpiresAt), Rev: r.Rev, Sealed: sealed, JournalID: entry})...)
 		return err

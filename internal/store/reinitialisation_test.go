@@ -69,6 +69,9 @@ func TestReset(t *testing.T) {
 		if _, err := h.AskReset(h.ctx, "a-jeanne", lost, as("d-sophie")); !errors.Is(err, facteur.ErrState) {
 			t.Errorf("asked twice = %v", err)
 		}
+		if s, _, _, err := h.Session(h.ctx, session); err != nil || s.Notice != r.ID {
+			t.Errorf("the agent's session is not told: %+v, %v", s, err)
+		}
 		own, found, err := h.ResetOf(h.ctx, "a-jeanne")
 		if err != nil || !found || own.Asker == "" || own.Reason != lost {
 			t.Errorf("the agent's own view: %+v, %v", own, err)
@@ -105,6 +108,9 @@ func TestReset(t *testing.T) {
 		h.ok(err)
 		f, err := h.Facteurs(h.ctx, "a-jeanne")
 		h.ok(err)
+		if _, err := h.Invite(h.ctx, "a-jeanne", facteur.NewCode(), as("r-claire")); !errors.Is(err, facteur.ErrAlready) {
+			t.Errorf("one person alone brings back who was reset = %v", err)
+		}
 		if signedIn.ID != "a-jeanne" || f.Any() {
 			t.Errorf("redeemed by %s, factors %+v", signedIn.ID, f)
 		}

@@ -6,15 +6,24 @@ import (
 	"net/http"
 
 	"relais/internal/aidant"
+	"relais/internal/facteur"
 	"relais/internal/web/desk"
 )
 
-// addNews puts into the visit that somebody signed in as the visitor somewhere new.
+// addNews puts into the visit that somebody signed in as the visitor somewhere new,
+// or asked that their factors be removed.
 // Only a session that has such news asks the database. An entrusted screen shows
 // nothing of it.
 func (s *Server) addNews(v *desk.Visit, r *http.Request) error {
 	if v.Session.Notice == "" || v.Session.Entrusted != "" || r.Method != http.MethodGet {
 		return nil
+	}
+	if facteur.IsReset(v.Session.Notice) {
+		q, found, err := s.Notices.ResetOf(r.Context(), v.Aidant.ID)
+		if found {
+			v.News = v.NewsOfReset(q)
+		}
+		return err
 	}
 	a, err := s.Notices.Appareil(r.Context(), v.Aidant.ID, v.Session.Notice)
 	if errors.Is(err, aidant.ErrAppareil) {

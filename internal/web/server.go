@@ -19,6 +19,7 @@ import (
 
 	"relais/internal/aidant"
 	"relais/internal/delegation"
+	"relais/internal/facteur"
 	"relais/internal/journal"
 	"relais/internal/mission"
 	"relais/internal/organisation"
@@ -49,6 +50,8 @@ type Notices interface {
 	// Appareil is aidant.ErrAppareil for none of the agent's.
 	Appareil(ctx context.Context, aidantID, id string) (aidant.Appareil, error)
 	Told(ctx context.Context, s aidant.Session) error
+	// ResetOf is the reset of the agent's factors that is under way.
+	ResetOf(ctx context.Context, aidantID string) (q facteur.Request, found bool, err error)
 }
 
 // Server is what the web needs; cmd fills it.

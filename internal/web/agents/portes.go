@@ -183,16 +183,14 @@ func (d *Doors) box(ctx context.Context, v desk.Visit, a aidant.Aidant) (*doorBo
 	decides := facteur.MayAsk(v.Aidant, a) && !door.Closed()
 	b := &doorBox{}
 	switch open := door.Invitation; {
-	case door.Factors > 0:
-		b.Text = "Cet agent s’identifie avec un facteur qu’il a enregistré lui-même."
+	case door.Enrolled():
+		b.Text = enrolledBy(door)
 		switch {
 		case door.Reset.ID != "":
 			b.Reset = page.Link{Href: d.Home + "/reinitialisations/" + door.Reset.ID, Text: "Voir la réinitialisation en cours"}
 		case decides:
-			b.Reset = page.Link{Href: d.agent(a.ID) + "/reinitialiser", Text: "Demander la réinitialisation de ses facteurs"}
+			b.Reset = page.Link{Href: d.agent(a.ID) + "/reinitialiser", Text: "Demander une réinitialisation"}
 		}
-	case a.Sub != "":
-		b.Text = "Cet agent s’identifie avec ProConnect : aucun code n’est nécessaire. Il peut ajouter un facteur depuis son compte."
 	case open.ID == "":
 		b.Text = "Cet agent n’est pas encore venu. S’il a ProConnect, il peut s’identifier dès maintenant, sans code. Sinon, remettez-lui un code en main propre."
 		b.Invite = d.agent(a.ID) + "/inviter"
@@ -209,6 +207,17 @@ func (d *Doors) box(ctx context.Context, v desk.Visit, a aidant.Aidant) (*doorBo
 	return b, nil
 }
 
+// enrolledBy says how an agent who came before comes again.
+func enrolledBy(door facteur.Door) string {
+	switch {
+	case door.Factors > 0:
+		return "Cet agent s’identifie avec un facteur qu’il a enregistré lui-même."
+	case door.Aidant.Sub != "":
+		return "Cet agent s’identifie avec ProConnect : aucun code n’est nécessaire. Il peut ajouter un facteur depuis son compte. S’il n’a plus ProConnect, une réinitialisation lui permet d’enregistrer un facteur."
+	}
+	return "Les facteurs de cet agent ont été retirés, et il n’en a pas encore enregistré d’autre. Si ses quinze minutes sont passées, il faut une nouvelle réinitialisation."
+}
+
 // beyond gives the refusals of doors a page that says what to do.
 func (d *Doors) beyond(err error, next page.Link) error {
 	p := &desk.Problem{Next: next, Cause: err}
@@ -222,8 +231,9 @@ func (d *Doors) beyond(err error, next page.Link) error {
 		p.Text = "Un nouveau code permettrait à quelqu’un d’autre de prendre son compte. Rien n’a été modifié."
 		p.Do = []string{"S’il a perdu ce qui lui sert à s’identifier, demandez une réinitialisation depuis sa fiche : une seconde personne l’approuve."}
 	case errors.Is(err, facteur.ErrNoFactor):
-		p.Status, p.Title = http.StatusConflict, "Cet agent n’a pas de facteur à réinitialiser"
-		p.Text = "Il s’identifie avec ProConnect, ou n’est pas encore venu. Rien n’a été modifié."
+		p.Status, p.Title = http.StatusConflict, "Cet agent n’est pas encore venu"
+		p.Text = "Il n’a rien à réinitialiser : une invitation suffit. Rien n’a été modifié."
+		p.Do = []string{"Faites un code depuis sa fiche, et remettez-le en main propre."}
 	case errors.Is(err, facteur.ErrClosed):
 		p.Status, p.Title = http.StatusConflict, "Cet agent ou sa structure est suspendu"
 		p.Text = "Aucun code ne peut lui servir tant qu’il l’est. Rien n’a été modifié."

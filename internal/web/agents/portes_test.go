@@ -185,11 +185,15 @@ func TestDoorOfAnAgent(t *testing.T) {
 	h.door.Invitation.ExpiresAt = now
 	show("périmé")
 	h.door.Factors = 1
-	show("Demander la réinitialisation")
+	show("Demander une réinitialisation")
 	h.door.Reset.ID = "ri1"
 	show("Voir la réinitialisation en cours")
-	h.door, h.agent.Sub = facteur.Door{Standing: facteur.Standing{Aidant: h.agent}}, "s"
-	show("aucun code n’est nécessaire")
+	h.agent.Sub = "s"
+	h.door = facteur.Door{Standing: facteur.Standing{Aidant: h.agent}}
+	show("aucun code n’est nécessaire", "Demander une réinitialisation")
+	h.door = facteur.Door{Standing: facteur.Standing{Aidant: aidant.Aidant{ID: "lea"}, Removed: true}}
+	h.agent.Sub = ""
+	show("quinze minutes sont passées")
 	for _, path := range []string{"/inviter", "/inviter/annuler", "/reinitialiser"} {
 		for err, status := range map[error]int{facteur.ErrBeyond: 403, facteur.ErrAlready: 409, facteur.ErrClosed: 409, facteur.ErrState: 409, facteur.ErrNoFactor: 409} {
 			h.err = err

@@ -53,7 +53,7 @@ func (d *Doors) askForm(w http.ResponseWriter, r *http.Request, a aidant.Aidant,
 	switch {
 	case !facteur.MayAsk(v.Aidant, a):
 		return d.beyond(facteur.ErrBeyond, next)
-	case door.Factors == 0:
+	case !door.Enrolled():
 		return d.beyond(facteur.ErrNoFactor, next)
 	}
 	p := &askPage{Layout: v.Layout("Demander une réinitialisation", d.Home), Form: form, Name: a.Name(), Action: r.URL.Path,

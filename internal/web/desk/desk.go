@@ -93,7 +93,7 @@ type Visit struct {
 	Use          *delegation.Open // the use that is open, or nil
 	Clock        page.SessionClock
 	Flash        []page.Flash
-	News         *News // a login somewhere new, or nil
+	News         *News // a login somewhere new, a reset asked for, or nil
 
 	Mission  *mission.Mission  // the auditeur's, on routes for them; never nil there, AnyMission aside
 	Missions []mission.Mission // all of theirs that are in progress
@@ -192,7 +192,7 @@ func (v Visit) Layout(title, current string) page.Layout {
 		l.Banner = v.banner()
 	}
 	if v.News != nil {
-		l.News, v.News.Shown = v.News.Text, true
+		l.News, l.NewsTo, v.News.Shown = v.News.Text, v.News.To, true
 	}
 	if v.Mission != nil {
 		l.Mission = v.missionLine()

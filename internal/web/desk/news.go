@@ -2,6 +2,7 @@ package desk
 
 import (
 	"relais/internal/aidant"
+	"relais/internal/facteur"
 	"relais/internal/web/page"
 )
 
@@ -9,6 +10,7 @@ import (
 // page told it.
 type News struct {
 	Text  string
+	To    page.Link
 	Shown bool
 }
 
@@ -18,5 +20,11 @@ func (v Visit) NewsOf(a aidant.Appareil) *News {
 	if a.ID == v.Session.Appareil {
 		text += " (cet appareil)"
 	}
-	return &News{Text: text + ", le " + page.DateTime(a.FirstAt.In(v.Zone())) + "."}
+	return &News{To: page.Link{Href: "/compte#nouvelles-connexions", Text: "Ce n’était pas moi"}, Text: text + ", le " + page.DateTime(a.FirstAt.In(v.Zone())) + "."}
+}
+
+// NewsOfReset words that somebody asked for the removal of the visitor's factors.
+func (v Visit) NewsOfReset(q facteur.Request) *News {
+	return &News{To: page.Link{Href: "/compte#reinitialisation", Text: "Voir la demande, ou la refuser"},
+		Text: q.Asker + " demande que ce qui vous sert à vous identifier soit réinitialisé."}
 }

@@ -28,7 +28,8 @@ type Layout struct {
 	Banner  *Banner       // nil = nobody is acting for someone
 	Mission *MissionLine  // nil = no page of an auditeur
 	Flash   []Flash       // messages about what has just happened
-	News    string        // a login in the visitor's name somewhere new; "" = none
+	News    string        // what the visitor must be told of their account; "" = none
+	NewsTo  Link          // what to do about it
 	Session *SessionClock // nil = no warning before the session's end
 	Usager  bool          // usager page: no menu, larger text, nothing but the task
 	Demo    bool          // filled by the renderer: « Démonstration – données fictives »
