@@ -147,33 +147,51 @@ func (c *lite) bind(args []any) ([]driver.NamedValue, error) {
 	return c.args, nil
 }
 
-// litePool is the connections that never write.
+// litePool is the connections that never write. The one that was used last goes
+// first: its pages are the warmest, and those that are never needed stay small.
 type litePool struct {
-	free chan *lite
-	all  []*lite
-	once sync.Once
-	gone chan struct{} // closed with the pool
+	turns chan struct{} // one for each connection
+	gone  chan struct{} // closed with the pool
+	once  sync.Once
+	mu    sync.Mutex
+	idle  []*lite
 }
 
 func openLitePool(path string, size int) (*litePool, error) {
-	p := &litePool{free: make(chan *lite, size), gone: make(chan struct{})}
+	p := &litePool{turns: make(chan struct{}, size), gone: make(chan struct{})}
 	for range size {
 		c, err := openLite(path, sqliteReader)
 		if err != nil {
-			return nil, errors.Join(err, p.close())
+			return nil, errors.Join(err, p.closeIdle())
 		}
-		p.all = append(p.all, c)
-		p.free <- c
+		p.put(c)
 	}
 	return p, nil
 }
 
 func (p *litePool) check() error {
 	var failed error
-	for _, c := range p.all {
+	for _, c := range p.idle {
 		failed = errors.Join(failed, checkPragmas(c, "1"))
 	}
 	return failed
+}
+
+func (p *litePool) put(c *lite) {
+	p.mu.Lock()
+	p.idle = append(p.idle, c)
+	p.mu.Unlock()
+	p.turns <- struct{}{}
+}
+
+// pop is for who has taken a turn: there is a connection for each.
+func (p *litePool) pop() *lite {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.idle) - 1
+	c := p.idle[last]
+	p.idle = p.idle[:last]
+	return c
 }
 
 // with runs a read that is not interrupted: it is over before it could be.
@@ -182,8 +200,9 @@ func (p *litePool) with(ctx context.Context, read func(*lite) error) error {
 		return err
 	}
 	select {
-	case c := <-p.free:
-		defer func() { p.free <- c }()
+	case <-p.turns:
+		c := p.pop()
+		defer p.put(c)
 		return read(c)
 	case <-p.gone:
 		return ErrClosed
@@ -204,9 +223,17 @@ func (p *litePool) list(ctx context.Context, dest any, q query, args ...any) err
 func (p *litePool) close() (failed error) {
 	p.once.Do(func() {
 		close(p.gone)
-		for range p.all {
-			failed = errors.Join(failed, (<-p.free).close())
+		for range cap(p.turns) {
+			<-p.turns
 		}
+		failed = p.closeIdle()
 	})
+	return failed
+}
+
+func (p *litePool) closeIdle() (failed error) {
+	for _, c := range p.idle {
+		failed = errors.Join(failed, c.close())
+	}
 	return failed
 }

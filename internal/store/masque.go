@@ -25,6 +25,7 @@ type masks struct {
 type knownMask struct {
 	mask  journal.Mask
 	until time.Time
+	codes *sync.Map // an agent's identifier → what entries show of it: most agents write many
 }
 
 func (q *queries) masks() {
@@ -38,10 +39,7 @@ func ofAgents(k journal.AgentKey) string { return "agents:" + string(k) }
 
 // mask gives the mask of a key; nil when the key was destroyed, or not made yet.
 func (s *Store) mask(ctx context.Context, k journal.AgentKey) (journal.Mask, error) {
-	s.masks.mu.Lock()
-	known, ok := s.masks.known[k]
-	s.masks.mu.Unlock()
-	if now := time.Now(); ok && now.Before(known.until) {
+	if known, ok := s.masks.open(k); ok {
 		return known.mask, nil
 	}
 	wrapped, err := one[[]byte](ctx, s, s.q.keyByName, ofAgents(k))
@@ -60,14 +58,28 @@ func (s *Store) mask(ctx context.Context, k journal.AgentKey) (journal.Mask, err
 	if s.masks.known == nil {
 		s.masks.known = map[journal.AgentKey]knownMask{}
 	}
-	s.masks.known[k] = knownMask{mask, time.Now().Add(maskLife)}
+	s.masks.known[k] = knownMask{mask, time.Now().Add(maskLife), &sync.Map{}}
 	return mask, nil
+}
+
+// open gives a mask that is kept, for as long as it may be.
+func (m *masks) open(k journal.AgentKey) (knownMask, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, ok := m.known[k]
+	return known, ok && time.Now().Before(known.until)
 }
 
 // hide replaces an agent's identifier by what entries of that key show. The
 // first entry of a month makes the key, in its own transaction: one that is not
 // committed is never kept in memory.
 func (t *tx) hide(k journal.AgentKey, id string) (string, error) {
+	known, kept := t.s.masks.open(k)
+	if kept {
+		if code, ok := known.codes.Load(id); ok {
+			return code.(string), nil
+		}
+	}
 	mask, err := t.s.mask(t.ctx, k)
 	if err != nil {
 		return "", err
@@ -77,7 +89,11 @@ func (t *tx) hide(k journal.AgentKey, id string) (string, error) {
 			return "", err
 		}
 	}
-	return k.HiddenRef(mask.Hide(id)), nil
+	code := k.HiddenRef(mask.Hide(id))
+	if kept {
+		known.codes.Store(id, code)
+	}
+	return code, nil
 }
 
 func (t *tx) newMask(k journal.AgentKey) (journal.Mask, error) {
