@@ -54,6 +54,9 @@ func TestThrottleMachine(t *testing.T) {
 			t.Fatalf("the answer: %s", a.body)
 		}
 	}
+	if a := w.send(nil, http.MethodPost, backChannel, "logout_token=x", nil); a.status != http.StatusTooManyRequests {
+		t.Errorf("a demand to end sessions from the same address: %d", a.status)
+	}
 	if statuses[http.StatusUnauthorized] < burst || statuses[http.StatusTooManyRequests] < 10 {
 		t.Errorf("statuses: %v", statuses)
 	}
