@@ -1,6 +1,8 @@
 package provider_test
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -102,5 +104,27 @@ func TestParamHints(t *testing.T) {
 		if page.status != 200 || strings.Contains(page.body, leak) {
 			t.Errorf("the page of the choice = %+v", page)
 		}
+	}
+}
+
+// TestHeadDoesNothing: a GET of these endpoints writes an entry, so a HEAD, which
+// somebody sends to see whether an address answers, must not reach them.
+func TestHeadDoesNothing(t *testing.T) {
+	h := newHouse(t)
+	r := h.rp("suite")
+	l := r.login(r.request())
+	before := len(h.l.facts)
+	for _, path := range []string{"/authorize?" + r.request().Encode(), "/userinfo", "/session/end?" + url.Values{"id_token_hint": {l.IDToken}}.Encode()} {
+		q, err := http.NewRequest(http.MethodHead, h.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Authorization", "Bearer "+l.Access)
+		if resp := r.b.do(q); resp.status != http.StatusMethodNotAllowed || resp.header.Get("Allow") != "GET, POST" || resp.header.Get("Location") != "" {
+			t.Errorf("HEAD %s = %+v", path, resp)
+		}
+	}
+	if n := len(h.l.facts) - before; n != 0 || r.userinfo(l.Access).status != 200 {
+		t.Errorf("%d entries of HEAD requests: %s", n, h.l.reasons())
 	}
 }

@@ -152,18 +152,30 @@ func (p *Provider) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", static(p.discovery))
 	mux.HandleFunc("GET /jwks", p.jwks)
-	mux.HandleFunc("GET /authorize", p.authorize)
+	mux.HandleFunc("GET /authorize", acts(p.authorize))
 	mux.HandleFunc("POST /authorize", p.authorize)
 	mux.HandleFunc("POST /token", p.token)
 	mux.HandleFunc("POST /par", p.par)
 	mux.HandleFunc("POST /revoke", p.revoke)
 	mux.HandleFunc("POST /introspect", p.introspect)
 	mux.HandleFunc("POST /mandat/verification", p.standing)
-	mux.HandleFunc("GET /userinfo", p.userinfo)
+	mux.HandleFunc("GET /userinfo", acts(p.userinfo))
 	mux.HandleFunc("POST /userinfo", p.userinfo)
-	mux.HandleFunc("GET /session/end", p.endSession)
+	mux.HandleFunc("GET /session/end", acts(p.endSession))
 	mux.HandleFunc("POST /session/end", p.endSession)
 	return mux
+}
+
+// acts keeps HEAD, which the multiplexer takes for a GET, from what writes an entry.
+func acts(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			w.Header().Set("Allow", "GET, POST")
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		next(w, r)
+	}
 }
 
 // library sets up go-oidc. Its own routes are never served: the gate calls four
