@@ -70,6 +70,7 @@ var (
 	shared = []string{
 		"internal/web/redaction", // the text of a mandat, composed
 		"internal/web/agents",    // the page of one agent
+		"internal/web/facteurs",  // an agent proves who they are by a factor of their own
 	}
 	// assets are files that the binary carries, and nothing else.
 	assets = []string{"sql", "ui", "ui/actes", "testdata"}

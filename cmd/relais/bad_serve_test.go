@@ -85,6 +85,10 @@ var silent = map[string]string{
 	"POST /compte/prolonger":         "it only notes that the agent is there",
 	"POST /connexion":                "it only leads to the identity provider, whose answer is written",
 	"POST /connexion/confirmer":      "the same",
+	"POST /connexion/cle/defi":       "it only asks for a passkey, whose answer is written",
+	"POST /connexion/confirmer/defi": "the same",
+	"POST /compte/facteurs/cle/defi": "the same",
+	"POST /tour/reprise/defi":        "the same",
 	"POST /tour/identification":      "the same, for the usager; keys are written when they are new",
 	"POST /tour/reprendre":           "the same, to take the screen back",
 	"POST /mandats/recherche":        "it only remembers the words: the search itself is written by the page that shows it",
@@ -154,6 +158,7 @@ func TestEveryMutationIsWritten(t *testing.T) {
 	nadia = w.agent("nadia")
 	post(nadia, "/deconnexion", nil)
 	post(claire, "/structure/sessions", map[string][]string{"motif": {"incident"}})
+	w.playFactors()
 	written := w.writtenRoutes()
 	for _, rt := range w.d.web.Routes() {
 		_, excused := silent[rt.Pattern]

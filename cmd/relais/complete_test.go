@@ -15,10 +15,14 @@ import (
 
 // quietRoutes are the mutation routes whose answer may leave no entry, and why.
 var quietRoutes = map[string]string{
-	"POST /compte/prolonger":    "keeps a session that is open: nothing is decided",
-	"POST /connexion":           "only starts a login; its end is an entry, whichever it is",
-	"POST /connexion/confirmer": "only starts a confirmation; its end is an entry, whichever it is",
-	"POST /session/end":         "ends nothing without an open use; the end of one is an entry",
+	"POST /compte/prolonger":         "keeps a session that is open: nothing is decided",
+	"POST /connexion":                "only starts a login; its end is an entry, whichever it is",
+	"POST /connexion/confirmer":      "only starts a confirmation; its end is an entry, whichever it is",
+	"POST /connexion/cle/defi":       "asks for a passkey; what comes of it is an entry",
+	"POST /connexion/confirmer/defi": "the same",
+	"POST /compte/facteurs/cle/defi": "the same",
+	"POST /tour/reprise/defi":        "the same",
+	"POST /session/end":              "ends nothing without an open use; the end of one is an entry",
 }
 
 // startsLogin are routes that, at the entrusted screen, only start a login. Their
@@ -122,7 +126,7 @@ func TestRefusalsOfRights(t *testing.T) {
 				continue
 			}
 			v := visitor.New(t)
-			w.signIn(v, k.agent)
+			w.become(v, k.agent, k.enrol)
 			before := w.count(journal.AccessRefuse)
 			_, path, _ := strings.Cut(rt.Pattern, " ")
 			if answer := w.ask(v.Client.Jar.(*cookiejar.Jar), "GET", path); answer == "403" && w.count(journal.AccessRefuse) != before+1 {

@@ -15,6 +15,7 @@ import (
 	"relais/internal/coffre"
 	"relais/internal/config"
 	"relais/internal/login"
+	"relais/internal/passkey"
 	"relais/internal/provider"
 	"relais/internal/scellement"
 	"relais/internal/session"
@@ -25,6 +26,7 @@ import (
 	"relais/internal/web/compte"
 	"relais/internal/web/controle"
 	"relais/internal/web/desk"
+	"relais/internal/web/facteurs"
 	"relais/internal/web/guichet"
 	"relais/internal/web/monespace"
 	"relais/internal/web/page"
@@ -46,6 +48,7 @@ type house struct {
 	textes   *acte.Recueil
 	sessions *session.Manager
 	login    *login.Login
+	room     *facteurs.Room
 	provider *provider.Provider
 	sealer   *scellement.Sealer
 	web      *web.Server
@@ -93,7 +96,9 @@ func (h *house) buildIdentity() error {
 	}
 	h.login = login.New(login.Options{ProConnect: party(h.cfg.ProConnect), FranceConnect: party(h.cfg.FranceConnect),
 		PublicURL: h.cfg.PublicURL.String(), OwnIDP: h.cfg.FranceConnectIDP, Now: h.now})
-	return nil
+	passkeys, err := passkey.New(h.cfg.PublicURL, "Relais")
+	h.room = facteurs.New(passkeys, h.store, h.store, h.sessions, h.now)
+	return err
 }
 
 func (h *house) buildProvider() error {
@@ -122,14 +127,14 @@ func (h *house) protocolError(w http.ResponseWriter, _ *http.Request, status int
 }
 
 func (h *house) buildWeb() error {
-	signature := &monespace.Desk{Pages: h.pages, Mandats: h.store, Evidence: h.store, People: h.store,
+	signature := &monespace.Desk{Own: h.store, Room: h.room, Pages: h.pages, Mandats: h.store, Evidence: h.store, People: h.store,
 		Login: h.login, Sessions: h.sessions, Recueil: h.textes, Log: h.log, Now: h.now}
 	said := flash{h.sessions, h.log}
 	desks := [][]desk.Route{
 		(&compte.Desk{Pages: h.pages, Sessions: h.sessions, Provider: h.login, Accounts: h.store, Elevations: h.store, Invitations: h.store, Resets: h.store, Revocations: h.store,
 			Browsers: h.store, Trace: h.store,
-			Handover: signature, Flash: said, Now: h.now}).Routes(),
-		(&guichet.Desk{Pages: h.pages, Mandats: h.store, Signatures: h.store, People: h.store, Journal: h.store,
+			Own: h.store, Room: h.room, Site: h.cfg.PublicURL.Hostname(), Handover: signature, Flash: said, Now: h.now}).Routes(),
+		(&guichet.Desk{Pages: h.pages, Mandats: h.store, Signatures: h.store, People: h.store, Journal: h.store, Facteurs: h.store,
 			Sessions: h.sessions, Recueil: h.textes, Now: h.now}).Routes(),
 		signature.Routes(),
 		(&agir.Desk{Pages: h.pages, Provider: h.provider, Mandats: h.store, Uses: h.store, Trace: h.store, Sessions: h.sessions, Now: h.now}).Routes(),

@@ -30,6 +30,7 @@ func TestEveryPage(t *testing.T) {
 	a.closing()
 	a.disowning()
 	a.doors()
+	a.proving()
 	a.everyRoute(g)
 	a.errorPages()
 	a.mustHaveSeenEverything()
@@ -314,9 +315,7 @@ func (a *album) missions(sophie *visitor.Visitor) {
 func (a *album) everyRoute(g given) {
 	for _, k := range kinds {
 		v := a.person(k.name)
-		if k.agent != "" {
-			a.w.signIn(v, k.agent)
-		}
+		a.w.become(v, k.agent, k.enrol)
 		if k.lend {
 			id := a.w.draft(v, logement())
 			v.Open(a.w.relais + "/mandats/" + id).Submit("/confier").MustBeAt("/tour")
@@ -360,8 +359,8 @@ func (a *album) errorPages() {
 }
 
 // returns are the routes where another site sends people back: they answer by a
-// redirect, or by the page of a failure.
-var returns = map[string]bool{"GET /connexion/retour": true, "GET /identification/retour": true, "GET /identification/deconnecte": true}
+// redirect, or by the page of a failure. And a picture is no page.
+var returns = map[string]bool{"GET /compte/facteurs/application/code.png": true, "GET /connexion/retour": true, "GET /identification/retour": true, "GET /identification/deconnecte": true}
 
 // mustHaveSeenEverything fails for a page of the route table that was never
 // shown, so that a new page cannot be forgotten here.
@@ -386,7 +385,7 @@ const firstViewMax = 50 << 10
 func (a *album) firstViews() {
 	a.t.Helper()
 	rest := 0
-	for _, name := range []string{"relais.css", "relais.js", "relais.svg"} {
+	for _, name := range []string{"relais.css", "relais.js", "cle.js", "relais.svg"} {
 		rec := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(a.t.Context(), http.MethodGet, "/static/"+name, nil)
 		r.Header.Set("Accept-Encoding", "gzip, deflate, br")

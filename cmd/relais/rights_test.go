@@ -26,14 +26,16 @@ var kinds = []struct {
 	name  string
 	agent string // of the sandbox; "" = nobody
 	lend  bool   // the screen is entrusted to an usager
+	enrol bool   // the session may only enrol a factor
 }{
-	{"personne", "", false},
-	{"aidant", "nadia", false},
-	{"confié", "nadia", true},
-	{"autre structure", "monique", false},
-	{"référent", "claire", false},
-	{"auditeur", "thomas", false},
-	{"administrateur", "sophie", false},
+	{"personne", "", false, false},
+	{"aidant", "nadia", false, false},
+	{"confié", "nadia", true, false},
+	{"autre structure", "monique", false, false},
+	{"référent", "claire", false, false},
+	{"auditeur", "thomas", false, false},
+	{"administrateur", "sophie", false, false},
+	{"enrôlement", "nadia", false, true},
 }
 
 // TestRights compares what every route answers to every kind of visitor with
@@ -65,9 +67,7 @@ func (w *world) try(pattern string, kind int, mandat string) string {
 	w.t.Helper()
 	k := kinds[kind]
 	v := visitor.New(w.t)
-	if k.agent != "" {
-		w.signIn(v, k.agent)
-	}
+	w.become(v, k.agent, k.enrol)
 	if k.lend {
 		id := w.draft(v, logement())
 		v.Open(w.relais + "/mandats/" + id).Submit("/mandats/" + id + "/confier").MustBeAt("/tour")
@@ -76,6 +76,18 @@ func (w *world) try(pattern string, kind int, mandat string) string {
 	path = strings.NewReplacer("{$}", "", "{id}", w.objectOf(path, mandat), "{demande}", "inconnue", "{mandat}", mandat,
 		"{ref}", "inconnue", "{regle}", "lecture_rapide", "{index}", "0", "/static/", "/static/relais.svg").Replace(path)
 	return w.ask(v.Client.Jar.(*cookiejar.Jar), method, path)
+}
+
+// become signs a visitor in, if they are anybody.
+func (w *world) become(v *visitor.Visitor, agent string, enrol bool) {
+	w.t.Helper()
+	switch {
+	case agent == "":
+	case enrol:
+		w.enrolling(v, agent)
+	default:
+		w.signIn(v, agent)
+	}
 }
 
 // objectOf is something real to put in a route's place: a refusal must not be

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 
 	"relais/internal/acte"
@@ -85,6 +86,12 @@ func verifyMandat(ctx context.Context, c call) error {
 		}
 		if err != nil {
 			return fmt.Errorf("LA PREUVE NE TIENT PAS : %w", err)
+		}
+		if slices.Contains(checks, acceptedByCode) {
+			_, err = fmt.Fprint(c.stdout, "La preuve de l’usager tient : elle établit que cette personne s’est connectée à FranceConnect pour ce texte précis.\n"+
+				"Que l’aidant se soit identifié de nouveau pour l’accepter, seul le journal de Relais le dit : aucune signature ne le prouve.\n"+
+				"Elle n’établit pas que le texte a été lu, et ce n’est pas une signature qualifiée au sens du règlement eIDAS.\n")
+			return err
 		}
 		_, err = fmt.Fprint(c.stdout, "La preuve tient. Elle établit que cette personne s’est connectée à FranceConnect pour ce texte précis,\n"+
 			"et que l’aidant s’est identifié de nouveau pour l’accepter. Elle n’établit pas que le texte a été lu,\n"+
@@ -193,14 +200,43 @@ func (e evidence) usager(context.Context, *store.Store) (string, error) {
 }
 
 // aidant: whoever accepted identified again, for the same text.
-func (e evidence) aidant(_ context.Context, _ *store.Store) (string, error) {
-	if _, err := e.dossier.VerifyAidant(); err != nil {
+func (e evidence) aidant(ctx context.Context, st *store.Store) (string, error) {
+	accepted, err := e.dossier.VerifyAidant()
+	if err != nil {
 		return "", err
 	}
 	if e.sign.Actor.Ref != e.mandat.AcceptedBy && !journal.Hidden(e.sign.Actor.Ref) {
 		return "", broken("l’aidant qui a accepté n’est pas celui du journal")
 	}
+	switch accepted.Method {
+	case acte.MethodPasskey:
+		return e.byPasskey(ctx, st, accepted.Key)
+	case acte.MethodCode:
+		if accepted.Agent != e.mandat.AcceptedBy {
+			return "", broken("l’aidant qui a repris l’écran n’est pas celui qui a accepté")
+		}
+		return acceptedByCode, nil
+	}
 	return e.dossier.Aidant.Issuer + " a signé la connexion de l’aidant, qui porte l’empreinte du même texte", nil
+}
+
+// acceptedByCode is the check that checks little.
+const acceptedByCode = "l’aidant s’est identifié par une application de codes : rien n’est signé de sa main, seul le journal de Relais le dit"
+
+// byPasskey: the passkey that signed the text was enrolled before, by the aidant who
+// accepted.
+func (e evidence) byPasskey(ctx context.Context, st *store.Store, key string) (string, error) {
+	agent, committed, err := st.PasskeyCommittedBefore(ctx, key, e.sign.Index)
+	if err != nil {
+		return "", err
+	}
+	if !committed {
+		return "", broken("la clé d’accès de l’aidant n’avait pas été inscrite au journal avant la signature")
+	}
+	if agent != e.mandat.AcceptedBy && !journal.Hidden(agent) {
+		return "", broken("la clé d’accès qui a signé est celle d’un autre agent")
+	}
+	return "la clé d’accès de l’aidant, inscrite au journal auparavant, a signé l’empreinte du même texte", nil
 }
 
 // keys: the keys that open the tokens were known to the journal beforehand.
@@ -212,6 +248,9 @@ func (e evidence) keys(ctx context.Context, st *store.Store) (string, error) {
 		proof  acte.Proof
 		before int64
 	}{{e.dossier.Usager, e.identify.Index}, {e.dossier.Aidant, e.sign.Index}} {
+		if p.proof.Own != nil {
+			continue // no provider: the aidant's own check looked at the key
+		}
 		committed, err := st.KeysCommittedBefore(ctx, p.proof.Issuer, acte.KeysDigest(p.proof.JWKS), p.before)
 		if err != nil {
 			return "", err

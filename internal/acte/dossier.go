@@ -31,13 +31,16 @@ type Dossier struct {
 	Aidant   Proof  `json:"aidant"`
 }
 
-// Proof is one login: the signed id_token, and the provider's keys as fetched.
+// Proof is one login: the signed id_token, and the provider's keys as fetched. An
+// aidant who proves themselves by a factor of Relais's own leaves an [Own]
+// instead.
 type Proof struct {
 	Issuer   string `json:"issuer"`
 	ClientID string `json:"client_id"`
 	Salt     []byte `json:"salt"` // the nonce is Digest(Salt, text)
 	IDToken  string `json:"id_token"`
 	JWKS     []byte `json:"jwks"` // the bytes, whose SHA-256 the journal committed to before
+	Own      *Own   `json:"relais,omitempty"`
 }
 
 // KeysDigest is the SHA-256 of a provider's keys as fetched, in hexadecimal.
@@ -123,17 +126,11 @@ func (d Dossier) Verify() (Attested, error) {
 	return Attested{Sub: info.Sub, IDP: info.IDP, Email: info.Email, Pivot: info.pivot(), LoggedInAt: login.IssuedAt.Time().UTC()}, nil
 }
 
-// VerifyAidant re-checks the aidant's half in the same way and returns the sub.
-func (d Dossier) VerifyAidant() (sub string, err error) {
-	login, err := d.Aidant.verify(d.Texte.Body)
-	if err != nil {
-		return "", fmt.Errorf("acceptation de l'aidant: %w", err)
-	}
-	return login.Subject, nil
-}
-
 func (p Proof) verify(text string) (loginClaims, error) {
 	var c loginClaims
+	if p.Own != nil {
+		return c, fmt.Errorf("%w: deux preuves pour une connexion", ErrEvidence)
+	}
 	if err := open(p.IDToken, p.JWKS, &c); err != nil {
 		return c, err
 	}

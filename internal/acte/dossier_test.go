@@ -139,8 +139,8 @@ func TestDossierHolds(t *testing.T) {
 	if got != want {
 		t.Errorf("Verify = %+v, want %+v", got, want)
 	}
-	if sub, err := d.VerifyAidant(); err != nil || sub != "a1" {
-		t.Errorf("VerifyAidant = %q, %v", sub, err)
+	if got, err := d.VerifyAidant(); err != nil || got != (acte.Accepted{Method: acte.MethodProvider, Sub: "a1"}) {
+		t.Errorf("VerifyAidant = %+v, %v", got, err)
 	}
 }
 

@@ -43,8 +43,9 @@ type Session struct {
 // Enrolling tells a session that reaches nothing but the enrolment of a factor.
 func (s Session) Enrolling() bool { return s.Auth == AuthSecours || s.Auth == AuthInvitation }
 
-// ByProvider tells a session that the agent opened at their identity provider.
-func (s Session) ByProvider() bool { return strings.HasPrefix(s.Auth, "proconnect:") }
+// ByOwn tells a session that the agent opened by a factor of their own, not at an
+// identity provider.
+func (s Session) ByOwn() bool { return strings.HasPrefix(s.Auth, "relais:") }
 
 // Origin is the login at an identity provider that a session began with, so that
 // the provider may end it. The zero Origin is none, or the one it had before.

@@ -25,6 +25,7 @@ const (
 	Entry    Rule = "connexion" // logins begun
 	Machine  Rule = "machine"   // refusals of a machine at the provider's endpoints
 	Question Rule = "question"  // mandats that one service asks about
+	Code     Rule = "code"      // codes and pass phrases typed for one account, right or wrong
 	// Invitation counts invitations' codes typed, and answers to them, by address:
 	// whose code a wrong one was meant to be, nobody knows.
 	Invitation Rule = "invitation"
@@ -41,6 +42,7 @@ var limits = map[Rule]Limit{
 	Entry:    {Burst: 300, Every: time.Second},
 	Machine:  {Burst: 60, Every: time.Second},
 	Question: {Burst: 120, Every: time.Second},
+	Code:     {Burst: 10, Every: 10 * time.Minute},
 	// Ten agents of a town hall come in on the same morning, two steps each; a code
 	// of 80 bits is not found in a lifetime of one try in half a minute.
 	Invitation: {Burst: 30, Every: 30 * time.Second},

@@ -45,6 +45,21 @@ func (s *Store) Count(ctx context.Context, rule debit.Rule, counter string, what
 	return closed, err
 }
 
+// Attempt counts one more attempt on a rule's counter, unless the counter is
+// closed: then it says until when, and counts nothing. The zero time means go on.
+// Beside others, as [Store.Count].
+func (s *Store) Attempt(ctx context.Context, rule debit.Rule, counter string) (closed time.Time, err error) {
+	err = s.beside(ctx, streams().and("debit", counter), func(t *tx) error {
+		was, _, err := t.count(rule, counter)
+		closed = time.Time{}
+		if was.After(t.now) {
+			closed = was
+		}
+		return err
+	})
+	return closed, err
+}
+
 // count counts one more, and writes that the counter closes when this one closes
 // it. One that was closed already stays as it was.
 func (t *tx) count(rule debit.Rule, counter string) (was, closed time.Time, err error) {

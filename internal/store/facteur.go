@@ -118,6 +118,9 @@ func (s *Store) SignInOwn(ctx context.Context, u facteur.Use, fresh aidant.Sessi
 		}
 		row := sessionOf(fresh)
 		row.AidantID, row.OrganisationID, row.Entrusted = a.ID, a.OrganisationID, ""
+		if err := t.recognise(&row, fresh.Browser); err != nil {
+			return err
+		}
 		out = a
 		if err := t.recognise(&row, fresh.Browser); err != nil {
 			return err

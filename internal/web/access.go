@@ -99,12 +99,19 @@ func (s *Server) admitPublic(rt desk.Route, v desk.Visit, err error, w http.Resp
 		}
 	}
 	if v.Session.Entrusted != "" {
-		if strings.HasSuffix(rt.Pattern, " /connexion") || strings.Contains(rt.Pattern, " /invitation") || rt.Pattern == "GET /{$}" {
+		if isDoor(rt.Pattern) {
 			return s.entrusted(rt, v, r)
 		}
 		v = desk.Visit{Session: v.Session}
 	}
 	return rt.Handle(w, r.WithContext(desk.WithVisit(r.Context(), v)))
+}
+
+// isDoor tells the pages by which somebody comes in, the way back from a provider
+// aside: it may be the aidant's own, who takes the screen back.
+func isDoor(pattern string) bool {
+	return pattern == "GET /{$}" || strings.Contains(pattern, " /invitation") ||
+		strings.Contains(pattern, " /connexion") && pattern != "GET /connexion/retour"
 }
 
 // visit loads who stands behind the request. aidant.ErrSession for nobody.

@@ -14,7 +14,7 @@ import (
 // asks. Who has not is sent to do it (gone), and comes back; a form that they sent
 // is kept meanwhile, and nothing is done with it.
 func (s *Server) elevated(rt desk.Route, v desk.Visit, w http.ResponseWriter, r *http.Request) (gone bool, err error) {
-	if rt.Fresh == 0 {
+	if rt.Fresh == 0 || v.Session.Enrolling() { // which lasts as long as the longest of them
 		return false, nil
 	}
 	if s.Sessions.Recent(v.Session, rt.Fresh) {

@@ -29,6 +29,10 @@
 //	POST /invitation/oui                     the code is used up, an enrolment begins
 //	POST /invitation/non                     it is not, and a reset ends
 //	POST /compte/reinitialisation/refuser    a reset ends, from where the agent is signed in
+//
+// and, by a factor of their own, under /connexion/cle (passkey), /connexion/code
+// (pass phrase and code), /connexion/secours (recovery code alone), the same to
+// confirm under /connexion/confirmer, and /compte/facteurs to look after them.
 package compte
 
 import (
@@ -43,6 +47,7 @@ import (
 	"relais/internal/login"
 	"relais/internal/session"
 	"relais/internal/web/desk"
+	"relais/internal/web/facteurs"
 	"relais/internal/web/page"
 )
 
@@ -109,12 +114,15 @@ type Desk struct {
 	Flash       Flasher
 	Invitations Invitations // the way in by a code
 	Resets      Resets      // what is asked for the agent's own factors
+	Own         Own
+	Room        *facteurs.Room
+	Site        string // the public host, by which an application of codes names its entry
 	Now         func() time.Time
 }
 
 // Routes lists the desk's routes.
 func (d *Desk) Routes() []desk.Route {
-	return []desk.Route{
+	return append(d.ownRoutes(), []desk.Route{
 		{Pattern: "GET /connexion", Access: desk.Public, Handle: d.entrance},
 		{Pattern: "POST /connexion", Access: desk.Public, Counted: debit.Entry, Handle: d.start},
 		{Pattern: "GET /connexion/retour", Access: desk.Public, Handle: d.back},
@@ -136,5 +144,5 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "GET /invitation/vous", Access: desk.Public, Handle: d.you},
 		{Pattern: "POST /invitation/oui", Access: desk.Public, Counted: debit.Invitation, Handle: d.yes},
 		{Pattern: "POST /invitation/non", Access: desk.Public, Counted: debit.Invitation, Handle: d.no},
-	}
+	}...)
 }

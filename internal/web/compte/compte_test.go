@@ -26,6 +26,7 @@ var now = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 
 // house is the provider, the store, the sealer and the other desk at once.
 type house struct {
+	own
 	agent    aidant.Aidant
 	org      organisation.Organisation
 	sessions map[string]aidant.Session
@@ -181,7 +182,7 @@ func newSetting(t *testing.T) *setting {
 		agent:  aidant.Aidant{ID: "camille", GivenName: "Camille", UsualName: "Durand", Roles: []aidant.Role{aidant.RoleAidant}},
 		answer: login.Agent{Login: aidant.Login{ACR: "eidas1-mfa"}, IDToken: "jeton", AuthAt: now}}
 	m := session.New(session.Options{Backend: h, Sealer: h, Now: func() time.Time { return now }})
-	d := &compte.Desk{Pages: pagecheck.Pages(t), Sessions: m, Provider: h, Accounts: h, Elevations: h, Revocations: h, Browsers: h, Trace: h, Handover: h, Flash: h, Invitations: &h.codes, Resets: &h.codes, Now: func() time.Time { return now }}
+	d := &compte.Desk{Pages: pagecheck.Pages(t), Sessions: m, Provider: h, Accounts: h, Elevations: h, Revocations: h, Browsers: h, Trace: h, Handover: h, Flash: h, Own: h, Room: h.room(t, m), Site: "localhost", Invitations: &h.codes, Resets: &h.codes, Now: func() time.Time { return now }}
 	s, id := m.Fresh(httptest.NewRequest("GET", "/", nil))
 	s.AidantID = h.agent.ID
 	h.sessions[s.Ref] = s

@@ -28,7 +28,10 @@ func way(s aidant.Session) string {
 
 type confirmPage struct {
 	page.Layout
+	Form     page.Form
 	Way      string
+	Passkey  bool // the agent has one
+	Code     bool // the agent has an application of codes
 	ReturnTo string
 	Held     bool      // a form waits
 	Leave    page.Link // to do nothing
@@ -36,11 +39,21 @@ type confirmPage struct {
 
 // askConfirmation says why, and offers the way by which the agent came in.
 func (d *Desk) askConfirmation(w http.ResponseWriter, r *http.Request) error {
+	return d.showConfirmation(w, r, http.StatusOK, confirmedPath(r.URL.Query().Get("retour")), page.Form{})
+}
+
+func (d *Desk) showConfirmation(w http.ResponseWriter, r *http.Request, status int, to string, form page.Form) error {
 	v := desk.Of(r)
-	to := confirmedPath(r.URL.Query().Get("retour"))
-	p := &confirmPage{Layout: v.Layout("Confirmez votre identité", ""), Way: way(v.Session), ReturnTo: to,
+	p := &confirmPage{Form: form, Layout: v.Layout("Confirmez votre identité", ""), Way: way(v.Session), ReturnTo: to,
 		Held: to == desk.HeldPath, Leave: page.Link{Href: desk.Home(v.Aidant), Text: "Ne rien faire"}}
-	return d.Pages.Render(w, http.StatusOK, "compte/confirmer", p)
+	if p.Invalid = form.Invalid(); p.Way == wayOwn {
+		have, err := d.Own.Facteurs(r.Context(), v.Aidant.ID)
+		if err != nil {
+			return err
+		}
+		p.Passkey, p.Code = len(have.Passkeys) > 0 && d.Room.Passkeys.Available(), have.TOTP != nil
+	}
+	return d.Pages.Render(w, status, "compte/confirmer", p)
 }
 
 // startConfirmation begins it.

@@ -22,8 +22,10 @@ const maxForm = 8 << 10
 type entrancePage struct {
 	page.Layout
 	ReturnTo string
-	Again    bool // ask the provider for the identity again, whatever session it has
-	Service  bool // a public service waits behind the login
+	Again    bool   // ask the provider for the identity again, whatever session it has
+	Service  bool   // a public service waits behind the login
+	Passkeys bool   // browsers give passkeys to this address
+	Enrolled string // what was just enrolled, "cle" or "application"
 }
 
 // entrance is the way in, with the path to come back to.
@@ -38,7 +40,11 @@ func (d *Desk) entrance(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	p := &entrancePage{Layout: v.Layout("S’identifier", ""), ReturnTo: to,
-		Again: r.URL.Query().Get("autre") == "oui", Service: strings.HasPrefix(to, "/agir/")}
+		Again: r.URL.Query().Get("autre") == "oui", Service: strings.HasPrefix(to, "/agir/"),
+		Passkeys: d.Room.Passkeys.Available()}
+	if kind := r.URL.Query().Get("enregistre"); kind == "cle" || kind == "application" {
+		p.Enrolled = kind
+	}
 	return d.Pages.Render(w, http.StatusOK, "compte/connexion", p)
 }
 

@@ -26,6 +26,10 @@ func (d *Desk) leave(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d.Sessions.Clear(w)
+	if way(v.Session) == wayOwn {
+		http.Redirect(w, r, "/deconnexion/retour", http.StatusSeeOther)
+		return nil
+	}
 	// Without the id_token the provider asks the agent whether to sign out.
 	to, err := d.Provider.LogoutAgentURL(r.Context(), d.Sessions.Kept(v.Session, keptIDToken), rand.Text())
 	if errors.Is(err, login.ErrDown) {
@@ -62,6 +66,7 @@ type accountPage struct {
 	Browsers []browserRow // new ones
 	Reset    []page.Item  // the reset of the agent's factors that is under way, if any
 	Reason   string
+	Notices  []noticeRow
 }
 
 // account shows the agent to themselves, with every session in their name.
@@ -83,6 +88,9 @@ func (d *Desk) account(w http.ResponseWriter, r *http.Request) error {
 	for _, s := range list {
 		p.Sessions = append(p.Sessions, sessionRow{Ref: s.Ref, Device: s.Device, Here: s.Ref == v.Session.Ref,
 			Since: s.CreatedAt.In(v.Zone()), Seen: s.SeenAt.In(v.Zone())})
+	}
+	if p.Notices, err = d.notices(r); err != nil {
+		return err
 	}
 	if p.Reset, p.Reason, err = d.resetNotice(r); err != nil {
 		return err

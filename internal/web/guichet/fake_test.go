@@ -19,6 +19,7 @@ import (
 
 	"relais/internal/acte"
 	"relais/internal/aidant"
+	"relais/internal/facteur"
 	"relais/internal/identite"
 	"relais/internal/journal"
 	"relais/internal/mandat"
@@ -45,6 +46,7 @@ var (
 
 // fake is a store in memory.
 type fake struct {
+	facteurs facteur.Facteurs
 	searched string
 	mandats  map[string]mandat.Mandat
 	dossier  acte.Dossier
@@ -192,7 +194,7 @@ func newCounter(t *testing.T) *counter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &guichet.Desk{Pages: pages, Mandats: c.fake, Signatures: c.fake, People: c.fake, Journal: c.fake, Sessions: c.fake,
+	d := &guichet.Desk{Pages: pages, Mandats: c.fake, Signatures: c.fake, People: c.fake, Journal: c.fake, Facteurs: c.fake, Sessions: c.fake,
 		Recueil: recueil, Now: func() time.Time { return c.now }}
 	for _, rt := range d.Routes() {
 		c.mux.HandleFunc(rt.Pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -282,3 +284,5 @@ func evidence(t *testing.T, text acte.Texte, sub string) acte.Dossier {
 		Userinfo: sign(map[string]any{"sub": "fc-1", "idp_id": "other", "family_name": jeanne.FamilyName, "given_name": jeanne.GivenName,
 			"gender": "female", "birthdate": "1948-03-00", "birthplace": "25462", "birthcountry": identite.France})}
 }
+
+func (f *fake) Facteurs(context.Context, string) (facteur.Facteurs, error) { return f.facteurs, nil }

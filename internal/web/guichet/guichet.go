@@ -37,6 +37,7 @@ import (
 
 	"relais/internal/acte"
 	"relais/internal/aidant"
+	"relais/internal/facteur"
 	"relais/internal/identite"
 	"relais/internal/journal"
 	"relais/internal/mandat"
@@ -87,6 +88,11 @@ type Sessions interface {
 	Peek(r *http.Request, name string, v any) error
 }
 
+// Facteurs tells which passkeys are an agent's.
+type Facteurs interface {
+	Facteurs(ctx context.Context, agentID string) (facteur.Facteurs, error)
+}
+
 // Desk serves the counter. All fields are required.
 type Desk struct {
 	Pages      *page.Renderer
@@ -94,6 +100,7 @@ type Desk struct {
 	Signatures Signatures
 	People     People
 	Journal    Journal
+	Facteurs   Facteurs
 	Sessions   Sessions
 	Recueil    *acte.Recueil
 	Now        func() time.Time

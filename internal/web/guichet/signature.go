@@ -7,6 +7,7 @@ import (
 
 	"relais/internal/acte"
 	"relais/internal/aidant"
+	"relais/internal/facteur"
 	"relais/internal/journal"
 	"relais/internal/mandat"
 	"relais/internal/web/desk"
@@ -158,7 +159,6 @@ func (d *Desk) accept(w http.ResponseWriter, r *http.Request) error {
 	if !acceptable(m) {
 		return toMandat(w, r, m.ID)
 	}
-	v := desk.Of(r)
 	dossier, attested, err := d.evidence(r, m)
 	if errors.Is(err, mandat.ErrState) {
 		return d.signedMeanwhile(w, r, m, err)
@@ -166,14 +166,32 @@ func (d *Desk) accept(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	sub, err := dossier.VerifyAidant()
+	accepted, err := dossier.VerifyAidant()
 	if err != nil {
 		return restart(m, "La preuve de votre identification ne correspond pas au texte du mandat.", err)
 	}
-	if sub == "" || sub != v.Aidant.Sub {
+	if mine, err := d.mine(r, accepted); err != nil {
+		return err
+	} else if !mine {
 		return d.otherAgent(r, m)
 	}
 	return d.sign(w, r, m, attested)
+}
+
+// mine tells whether it is the visitor who took the screen back: the one whom the
+// provider named, whose passkey signed, or whose code was typed.
+func (d *Desk) mine(r *http.Request, a acte.Accepted) (bool, error) {
+	v := desk.Of(r)
+	switch a.Method {
+	case acte.MethodProvider:
+		return a.Sub != "" && a.Sub == v.Aidant.Sub, nil
+	case acte.MethodCode:
+		return a.Agent == v.Aidant.ID, nil
+	case acte.MethodPasskey:
+		have, err := d.Facteurs.Facteurs(r.Context(), v.Aidant.ID)
+		return slices.ContainsFunc(have.Passkeys, func(k facteur.Passkey) bool { return k.KeyDigest() == a.Key }), err
+	}
+	return false, nil
 }
 
 // otherAgent refuses a colleague who did not take the screen back themselves.

@@ -13,6 +13,9 @@
 //	POST /tour/mandat                 « Je donne mandat » or « Je préfère réfléchir »
 //	GET  /tour/fin                    give the screen back
 //	POST /tour/reprendre              the aidant identifies again
+//	GET  /tour/reprise                …here, by a factor of their own
+//	POST /tour/reprise/defi, …/cle    a passkey
+//	POST /tour/reprise/code           pass phrase and code
 //
 // It guarantees that every page is of the mandat for which the screen was
 // entrusted and of no other, that the step shown is the one the store knows
@@ -35,6 +38,7 @@ import (
 	"relais/internal/login"
 	"relais/internal/mandat"
 	"relais/internal/web/desk"
+	"relais/internal/web/facteurs"
 	"relais/internal/web/page"
 )
 
@@ -86,6 +90,8 @@ type Desk struct {
 	People   People
 	Login    Login
 	Sessions Sessions
+	Own      Own
+	Room     *facteurs.Room
 	Recueil  *acte.Recueil
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -93,7 +99,7 @@ type Desk struct {
 
 // Routes is the desk's part of the route table.
 func (d *Desk) Routes() []desk.Route {
-	return []desk.Route{
+	return append(d.ownRoutes(), []desk.Route{
 		{Pattern: "GET /tour", Access: desk.Usager, Handle: d.begin},
 		{Pattern: "POST /tour/identification", Access: desk.Usager, Handle: d.identify},
 		{Pattern: "GET /identification/retour", Access: desk.Usager, Handle: d.identified},
@@ -106,7 +112,7 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "POST /tour/mandat", Access: desk.Usager, Handle: d.decide},
 		{Pattern: "GET /tour/fin", Access: desk.Usager, Handle: d.end},
 		{Pattern: "POST /tour/reprendre", Access: desk.Handover, Handle: d.askBack},
-	}
+	}...)
 }
 
 // The sealed cookies. Each is removed when it is read.

@@ -41,11 +41,14 @@ func (d *Desk) end(w http.ResponseWriter, r *http.Request) error {
 func (d *Desk) askBack(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
 	if v.Session.Entrusted == "" {
-		return seeOther(w, r, desk.Home(v.Aidant)) // taken back in another window
+		return seeOther(w, r, v.Home()) // taken back in another window
 	}
 	m, err := d.current(r)
 	if err != nil {
 		return err
+	}
+	if v.Session.ByOwn() {
+		return seeOther(w, r, stepBack)
 	}
 	if err := d.commit(r.Context(), login.ProConnect); err != nil {
 		return d.failedBack(err)
@@ -85,7 +88,7 @@ func back(status int, title, text string, cause error, do ...string) *desk.Probl
 func (d *Desk) TakeBack(w http.ResponseWriter, r *http.Request, p login.Pending, a login.Agent) error {
 	v := desk.Of(r)
 	if v.Session.Entrusted == "" {
-		return seeOther(w, r, desk.Home(v.Aidant))
+		return seeOther(w, r, v.Home())
 	}
 	if p.MandatID != v.Session.Entrusted {
 		return back(http.StatusBadRequest, "Cette identification n’est pas celle de ce mandat", "Elle a été commencée pour un autre mandat. Rien n’a été modifié.", login.ErrState, "Recommencez.")
@@ -139,6 +142,11 @@ func (d *Desk) handOver(w http.ResponseWriter, r *http.Request, p login.Pending,
 	m, err := d.Mandats.TakeBack(r.Context(), v.Session.Ref, renewed, v.Session.Entrusted, proof, func(m mandat.Mandat) (mandat.Mandat, journal.Fact, error) {
 		return m.TakeBack(v.Aidant.Actor(auth), now)
 	})
+	return d.handed(w, r, m, id, err)
+}
+
+// handed answers the aidant who has the screen back, or has not.
+func (d *Desk) handed(w http.ResponseWriter, r *http.Request, m mandat.Mandat, id string, err error) error {
 	if errors.Is(err, mandat.ErrState) {
 		return &desk.Problem{Status: http.StatusConflict, Title: "Ce mandat n’est plus un brouillon", Cause: err,
 			Text: "Un collègue l’a abandonné ou signé pendant que l’écran était confié. Rien n’a été modifié.",
