@@ -20,10 +20,10 @@ import (
 // grace is how long a stopping instance goes on answering what it has begun.
 const grace = 20 * time.Second
 
-// gcPercent lets the heap grow to five times what lives before it is collected.
+// gcPercent lets the heap grow to four times what lives before it is collected.
 // Relais keeps a few megabytes and allocates much: at Go's own 100 the collector
 // ran every ten logins. GOGC in the environment has the last word.
-const gcPercent = 400
+const gcPercent = 300
 
 func quiet(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
