@@ -50,6 +50,10 @@ func (l *Login) AgentLogout(ctx context.Context, token string) (Logout, error) {
 	if len(token) > 16<<10 {
 		return Logout{}, reject("jeton trop long")
 	}
+	token, err := l.agents.logoutSigned(token)
+	if err != nil {
+		return Logout{}, err
+	}
 	if err := checkLogoutType(token); err != nil {
 		return Logout{}, err
 	}
@@ -58,6 +62,15 @@ func (l *Login) AgentLogout(ctx context.Context, token string) (Logout, error) {
 		return Logout{}, err
 	}
 	return l.agents.readLogout(payload)
+}
+
+// logoutSigned is the signed token within one that the provider encrypted as it does
+// its id_tokens; it may and need not (§2.4).
+func (p *peer) logoutSigned(token string) (string, error) {
+	if strings.Count(token, ".") != 4 {
+		return token, nil
+	}
+	return p.decrypt(token)
 }
 
 // checkLogoutType refuses another kind of token by its type; the event decides
@@ -79,14 +92,16 @@ func checkLogoutType(token string) error {
 }
 
 // openAnyTime verifies a token that no login asked for. Keys are fetched when the
-// last ones are old, or when it names one that is not there, seldom.
+// last ones are old, or when it names one that is not there, seldom; whoever comes
+// meanwhile waits for them, since a provider says only once that a session ended.
 func (p *peer) openAnyTime(ctx context.Context, token string) ([]byte, error) {
-	set, age := p.newest()
-	if set != nil && age < keysLife {
-		payload, err := set.open(token)
-		if !errors.Is(err, errUnknownKey) || age < keysPause {
-			return opened(payload, err)
-		}
+	if payload, err := p.openByNewest(token); !errors.Is(err, errOldKeys) {
+		return payload, err
+	}
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	if payload, err := p.openByNewest(token); !errors.Is(err, errOldKeys) {
+		return payload, err
 	}
 	if !p.mayTry() {
 		return nil, ErrDown
@@ -96,6 +111,21 @@ func (p *peer) openAnyTime(ctx context.Context, token string) ([]byte, error) {
 		return nil, err
 	}
 	return opened(fresh.open(token))
+}
+
+// errOldKeys asks for the keys to be fetched.
+var errOldKeys = errors.New("clés trop anciennes")
+
+func (p *peer) openByNewest(token string) ([]byte, error) {
+	set, age := p.newest()
+	if set == nil || age >= keysLife {
+		return nil, errOldKeys
+	}
+	payload, err := set.open(token)
+	if errors.Is(err, errUnknownKey) && age >= keysPause {
+		return nil, errOldKeys
+	}
+	return opened(payload, err)
 }
 
 // newest is the last key set and its age; nil when there is none, or when a clock

@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -138,5 +139,69 @@ func TestLogoutTokenKeys(t *testing.T) {
 	}
 	if f.calls["/jwks"] > asked+1 {
 		t.Errorf("a provider that is down was asked %d times", f.calls["/jwks"]-asked)
+	}
+}
+
+// TestLogoutTokensTogether: two sessions that end at once, while the keys are old, are
+// both taken: the provider does not say it again.
+func TestLogoutTokensTogether(t *testing.T) {
+	f := newFake(t)
+	l := f.login(t)
+	asked := make(chan struct{})
+	f.handle = at("/jwks", func(http.ResponseWriter, *http.Request) {
+		close(asked)
+		time.Sleep(50 * time.Millisecond) // the other comes meanwhile
+	})
+	first := make(chan error)
+	go func() {
+		_, err := l.AgentLogout(t.Context(), f.logout(nil))
+		first <- err
+	}()
+	<-asked
+	if _, err := l.AgentLogout(t.Context(), f.logout(map[string]any{"jti": "j-2", "sid": "session-2"})); err != nil {
+		t.Errorf("the second: %v", err)
+	}
+	if err := <-first; err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	if f.calls["/jwks"] != 1 {
+		t.Errorf("keys fetched %d times", f.calls["/jwks"])
+	}
+}
+
+// TestLogoutTokenEncrypted: encrypted as an id_token, or signed alone.
+func TestLogoutTokenEncrypted(t *testing.T) {
+	f := newFake(t)
+	keys := encryptionKeys(t)
+	token := encrypt(t, jose.ECDH_ES, jose.A256GCM, keys[0], f.logout(nil))
+	if _, err := f.login(t).AgentLogout(t.Context(), token); !errors.Is(err, login.ErrToken) {
+		t.Errorf("without keys: %v", err)
+	}
+	f.decrypt = keys
+	l := f.login(t)
+	for name, token := range map[string]string{"encrypted": token, "signed alone": f.logout(nil)} {
+		if d, err := l.AgentLogout(t.Context(), token); err != nil || d.Origin.SID != "session-1" {
+			t.Errorf("%s: %+v, %v", name, d, err)
+		}
+	}
+	forged := encrypt(t, jose.ECDH_ES, jose.A256GCM, keys[0], typed("logout+jwt", jose.ES256, newKey(t), f.logoutToken(nil)))
+	if _, err := l.AgentLogout(t.Context(), forged); !errors.Is(err, login.ErrToken) {
+		t.Errorf("encrypted by anybody, signed by nobody: %v", err)
+	}
+}
+
+// TestWhoLeavesIsNoFailure: a browser that closes while keys are fetched does not
+// make the others wait as if the provider were down.
+func TestWhoLeavesIsNoFailure(t *testing.T) {
+	f := newFake(t)
+	l := f.login(t)
+	if _, _, err := l.Keys(t.Context(), login.FranceConnect); err != nil { // the document is there
+		t.Fatal(err)
+	}
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	_, _, _ = l.Keys(left, login.FranceConnect) // nobody reads it
+	if _, _, err := l.Keys(t.Context(), login.FranceConnect); err != nil {
+		t.Errorf("the next: %v", err)
 	}
 }

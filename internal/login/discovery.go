@@ -33,6 +33,8 @@ type peer struct {
 	http             *http.Client
 	now              func() time.Time
 
+	asking sync.Mutex // held while keys are fetched for a token that no login asked for
+
 	mu        sync.Mutex
 	doc       *document
 	fetchedAt time.Time
@@ -44,13 +46,16 @@ type peer struct {
 	useless   pause     // before they are again for a kid that they did not hold
 }
 
-// pause grows with each failure.
+// pause grows with each failure, once for those that come together.
 type pause struct {
 	failures int
 	until    time.Time
 }
 
 func (p *pause) grow(now time.Time) {
+	if now.Before(p.until) {
+		return
+	}
 	p.until = now.Add(min(firstPause<<min(p.failures, 10), longestPause))
 	p.failures++
 }
@@ -154,7 +159,8 @@ func (p *peer) fetchKeys(ctx context.Context) (*keySet, error) {
 	if p.pausing(&p.keys) {
 		return nil, ErrDown
 	}
-	raw, _, err := p.get(ctx, doc.JWKS, "application/json", "")
+	// A browser that leaves must not look like a provider that is down.
+	raw, _, err := p.get(context.WithoutCancel(ctx), doc.JWKS, "application/json", "")
 	var set *keySet
 	if err == nil {
 		set, err = parseKeys(raw)
