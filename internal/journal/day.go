@@ -68,8 +68,31 @@ func (r Record) Day() (Day, bool) {
 
 // days holds the summaries that a [Verifier] was told of.
 type days struct {
-	told map[int64]Day // by the index of the entry; nil: none is checked
-	next []Day         // those not reached yet, by To
+	told  map[int64]Day // by the index of the entry; nil: none is checked
+	next  []Day         // those not reached yet, by To
+	moved []*streamEnd  // the streams with entries from index since on, while next holds any
+	since int64
+}
+
+// move notes that a stream has a new last entry.
+func (s *days) move(end *streamEnd) {
+	if len(s.next) > 0 && !end.moved {
+		end.moved = true
+		s.moved = append(s.moved, end)
+	}
+}
+
+// closed lets go of the streams that stand still since a summary's last entry, unless
+// the next summary asks for them too.
+func (s *days) closed(d Day) {
+	if len(s.next) > 0 && s.next[0].From <= d.To {
+		return
+	}
+	s.since = max(s.since, d.To+1)
+	s.moved = slices.DeleteFunc(s.moved, func(end *streamEnd) bool {
+		end.moved = end.at > d.To
+		return !end.moved
+	})
 }
 
 // ExpectDays tells of every daily summary before the first Add, so that each is
@@ -98,15 +121,32 @@ func (v *Verifier) closeDays() error {
 	for len(v.days.next) > 0 && v.days.next[0].To < v.size {
 		d := v.days.next[0]
 		v.days.next = v.days.next[1:]
-		var heads []StreamHead
-		for mandat, end := range v.streams {
-			if end.at >= d.From && end.at <= d.To {
-				heads = append(heads, StreamHead{Mandat: mandat, Seq: end.seq, Leaf: end.leaf})
-			}
-		}
+		heads := v.headsWithin(d)
+		v.days.closed(d)
 		if again := CloseDay(d.Jour, d.From, d.To, heads); again.Digest != d.Digest || again.Count != d.Count {
 			return &Finding{Index: d.Index, Why: fmt.Sprintf("le résumé du jour ne décrit pas les compteurs des mandats aux entrées %d à %d", d.From, d.To)}
 		}
 	}
 	return nil
+}
+
+// headsWithin lists the streams whose last entry a summary covers: among those that
+// moved since the summary before, so that the cost of all summaries follows what
+// moved and not the mandats. One that reaches further back looks at all.
+func (v *Verifier) headsWithin(d Day) (heads []StreamHead) {
+	add := func(end *streamEnd) {
+		if end.at >= d.From && end.at <= d.To {
+			heads = append(heads, StreamHead{Mandat: end.mandat, Seq: end.seq, Leaf: end.leaf})
+		}
+	}
+	if d.From < v.days.since {
+		for _, end := range v.streams {
+			add(end)
+		}
+		return heads
+	}
+	for _, end := range v.days.moved {
+		add(end)
+	}
+	return heads
 }

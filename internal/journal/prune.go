@@ -149,6 +149,7 @@ func (v *Verifier) addPruned(row Row) string {
 			return fmt.Sprintf("le fil du mandat est rompu (numéro %d après %d)", r.StreamSeq, end.seq)
 		}
 		end.seq, end.leaf, end.at = r.StreamSeq, row.Leaf, row.Index
+		v.days.move(end)
 	}
 	sum := v.pruning.sums[row.PrunedBy]
 	if sum == nil {

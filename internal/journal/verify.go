@@ -51,9 +51,11 @@ type Verifier struct {
 }
 
 type streamEnd struct {
-	seq  int64
-	leaf Hash
-	at   int64 // index of the last entry
+	mandat string
+	seq    int64
+	leaf   Hash
+	at     int64 // index of the last entry
+	moved  bool  // it stands in days.moved
 }
 
 // NewVerifier starts at the empty tree.
@@ -112,6 +114,7 @@ func (v *Verifier) Add(row Row) error {
 			return bad("le fil du mandat est rompu (numéro %d après %d)", e.seq, end.seq)
 		}
 		end.seq, end.leaf, end.at = e.seq, row.Leaf, row.Index
+		v.days.move(end)
 	}
 	return v.grow(row.Leaf)
 }
@@ -120,8 +123,8 @@ func (v *Verifier) Add(row Row) error {
 func (v *Verifier) end(mandat []byte) *streamEnd {
 	end := v.streams[string(mandat)]
 	if end == nil {
-		end = &streamEnd{}
-		v.streams[string(mandat)] = end
+		end = &streamEnd{mandat: string(mandat)}
+		v.streams[end.mandat] = end
 	}
 	return end
 }
