@@ -21,6 +21,7 @@ const (
 	dailyUntil = 31  // days; a longer period is shown by weeks,
 	weekly     = 182 // and one longer than that by months
 	barsMost   = 12  // actions drawn one by one
+	linksMost  = 40  // numbers of one table that are links, each with its own criteria
 )
 
 type activityPage struct {
@@ -173,7 +174,27 @@ func (c charts) points(values func(signal.Day) []int64, links ...url.Values) []p
 		points = append(points, c.point(s, byDay, values, links))
 		first = s.to.AddDate(0, 0, 1)
 	}
+	c.lighten(points)
 	return points
+}
+
+// lighten gives each point one link for all its numbers where there are many, so that
+// a busy month stays a page of a reasonable weight.
+func (c charts) lighten(points []page.Point) {
+	counted := 0
+	for _, p := range points {
+		for _, n := range p.Values {
+			counted += int(min(n, 1))
+		}
+	}
+	if counted <= linksMost {
+		return
+	}
+	for i, day := 0, c.from; i < len(points); i++ {
+		s := span{day, c.last(day)}
+		points[i].Href, points[i].Hrefs = c.link(s, nil), nil
+		day = s.to.AddDate(0, 0, 1)
+	}
 }
 
 func (c charts) point(s span, byDay map[string]signal.Day, values func(signal.Day) []int64, links []url.Values) page.Point {

@@ -1,6 +1,10 @@
 package page
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // Chart is a drawing of numbers with the same numbers in a table below it. It is
 // shown by the component "chart": widths are percentages of the page and texts
@@ -12,6 +16,7 @@ type Chart struct {
 	Height    int    // pixels
 	Rules     []ChartRule
 	Bars      []ChartBar
+	Paths     []ChartPath // the same marks, drawn together: a month of them weighs a fifth
 	Texts     []ChartText
 	Legend    []ChartKey // empty with one series
 	Table     Table
@@ -27,6 +32,12 @@ type ChartBar struct {
 	Series    int
 }
 
+// ChartPath is all marks of a series, in the units of [Chart.Plot].
+type ChartPath struct {
+	Series int
+	D      string // as in SVG
+}
+
 // ChartText is a text in the drawing. Anchor is "start", "middle" or "end".
 type ChartText struct {
 	X, Anchor, Text string
@@ -40,9 +51,10 @@ type ChartKey struct {
 }
 
 // Point is one place on a chart: its name, and a value a series. Hrefs lead to
-// what was counted; an empty one leads nowhere.
+// what was counted; an empty one leads nowhere. Href is of the point itself.
 type Point struct {
 	Label  string
+	Href   string
 	Short  string // below the drawing, "" = Label
 	Values []int64
 	Hrefs  []string
@@ -62,7 +74,14 @@ const (
 	chartBottom = 26  // room for the first and last labels
 	chartRow    = 52  // one bar with its label above it
 	chartBar    = 16
+	chartSpan   = 2000 // units from side to side of a plot that is stretched to its place
 )
+
+// Plot is where the marks of Paths are drawn, as the box of an SVG.
+func (Chart) Plot() (p struct{ Top, Width, Height int }) {
+	p.Top, p.Width, p.Height = chartTop, chartSpan, chartPlot
+	return p
+}
 
 // Columns draws points in time as upright columns, a group a point.
 func Columns(words ChartWords, points []Point) Chart {
@@ -75,6 +94,7 @@ func Columns(words ChartWords, points []Point) Chart {
 	c.Texts = append(c.Texts, ChartText{X: "0", Y: chartTop - 8, Anchor: "start", Text: Count(top)})
 	band := 100 / float64(max(len(points), 1))
 	width := band * 0.8 / float64(max(len(words.Series), 1))
+	paths := make([]strings.Builder, len(words.Series))
 	for i, p := range points {
 		for s, n := range p.Values {
 			height := scaled(n, top, chartPlot)
@@ -83,6 +103,13 @@ func Columns(words ChartWords, points []Point) Chart {
 			}
 			c.Bars = append(c.Bars, ChartBar{X: percent(float64(i)*band + band*0.1 + float64(s)*width), Width: percent(width),
 				Y: chartTop + chartPlot - height, Height: height, Series: s + 1})
+			left, wide := (float64(i)*band+band*0.1+float64(s)*width)*chartSpan/100, width*chartSpan/100
+			fmt.Fprintf(&paths[s], "M%.0f %dh%.0fv%dh-%.0fz", left, chartPlot-height, wide, height, wide)
+		}
+	}
+	for s := range paths {
+		if paths[s].Len() > 0 {
+			c.Paths = append(c.Paths, ChartPath{s + 1, paths[s].String()})
 		}
 	}
 	c.Texts = append(c.Texts, edges(points)...)
@@ -120,9 +147,9 @@ func newChart(words ChartWords, points []Point) Chart {
 	c := Chart{ID: words.ID, Title: words.Title, Desc: words.Desc}
 	c.Table = Table{Caption: words.Title + " : les nombres", Hidden: true, Columns: append([]string{words.Label}, words.Series...)}
 	for _, p := range points {
-		row := []Cell{{Text: p.Label}}
+		row := []Cell{{Text: p.Label, Href: p.Href}}
 		for s, n := range p.Values {
-			cell := Cell{Text: Count(n), Number: true}
+			cell := Cell{Text: Count(n)} // the columns of a chart's table are all of numbers
 			if s < len(p.Hrefs) && n > 0 {
 				cell.Href = p.Hrefs[s]
 			}
