@@ -70,8 +70,8 @@ func inviteFictional(ctx context.Context, st *store.Store) (code string, err err
 // greetOutside says how the agent without ProConnect comes in.
 func greetOutside(w io.Writer, code, site string) {
 	if code == "" {
-		fmt.Fprintf(w, "  %-22s Aidante sans ProConnect : elle s’identifie avec le facteur qu’elle a enregistré (%s)\n", "Inès Caron", outsideEmail)
+		fmt.Fprintf(w, "  %-22s aidante sans ProConnect : elle s’identifie avec le facteur qu’elle a enregistré (%s)\n", "Inès Caron", outsideEmail)
 		return
 	}
-	fmt.Fprintf(w, "  %-22s Aidante sans ProConnect : ouvrez %s/invitation et saisissez %s\n", "Inès Caron", site, code)
+	fmt.Fprintf(w, "  %-22s aidante sans ProConnect : ouvrez %s/invitation et saisissez %s\n", "Inès Caron", site, code)
 }
