@@ -18,25 +18,30 @@ import (
 // Beside others: that the old session is still there is decided by deleting it.
 func (s *Store) Elevate(ctx context.Context, oldRef string, renewed aidant.Session, fact journal.Fact) error {
 	return s.beside(ctx, streams(fact.Stream()).withEnds(), func(t *tx) error {
-		var old sessionRow
-		if err := t.get(&old, s.q.sessionPlain, oldRef); errors.Is(err, sql.ErrNoRows) {
-			return aidant.ErrSession
-		} else if err != nil {
-			return err
-		}
-		if old.AidantID != renewed.AidantID || old.Entrusted != "" {
-			return aidant.ErrOther
-		}
-		row := old
-		row.Ref, row.SeenAt, row.AuthAt, row.Auth = renewed.Ref, instant(renewed.SeenAt), instant(renewed.AuthAt), renewed.Auth
-		s.origin(&row, renewed.Origin)
-		if err := t.must(aidant.ErrSession, s.q.sessionDelete, oldRef); err != nil {
-			return err
-		}
-		if _, err := t.exec(s.q.sessionInsert, args(row)...); err != nil {
+		if err := t.renew(oldRef, renewed); err != nil {
 			return err
 		}
 		_, err := t.append(fact)
 		return err
 	})
+}
+
+// renew puts a session under its new reference with what was proven.
+func (t *tx) renew(oldRef string, renewed aidant.Session) error {
+	var row sessionRow
+	if err := t.get(&row, t.s.q.sessionPlain, oldRef); errors.Is(err, sql.ErrNoRows) {
+		return aidant.ErrSession
+	} else if err != nil {
+		return err
+	}
+	if row.AidantID != renewed.AidantID || row.Entrusted != "" {
+		return aidant.ErrOther
+	}
+	row.Ref, row.SeenAt, row.AuthAt, row.Auth = renewed.Ref, instant(renewed.SeenAt), instant(renewed.AuthAt), renewed.Auth
+	t.s.origin(&row, renewed.Origin)
+	if err := t.must(aidant.ErrSession, t.s.q.sessionDelete, oldRef); err != nil {
+		return err
+	}
+	_, err := t.exec(t.s.q.sessionInsert, args(row)...)
+	return err
 }

@@ -118,9 +118,6 @@ func (s *Store) SignInOwn(ctx context.Context, u facteur.Use, fresh aidant.Sessi
 		}
 		row := sessionOf(fresh)
 		row.AidantID, row.OrganisationID, row.Entrusted = a.ID, a.OrganisationID, ""
-		if err := t.recognise(&row, fresh.Browser); err != nil {
-			return err
-		}
 		out = a
 		if err := t.recognise(&row, fresh.Browser); err != nil {
 			return err
@@ -159,21 +156,7 @@ func (s *Store) ElevateOwn(ctx context.Context, u facteur.Use, oldRef string, re
 		if _, err := t.use(u); err != nil {
 			return err
 		}
-		var old sessionRow
-		if err := t.get(&old, s.q.sessionPlain, oldRef); errors.Is(err, sql.ErrNoRows) {
-			return aidant.ErrSession
-		} else if err != nil {
-			return err
-		}
-		if old.AidantID != u.Agent || old.Entrusted != "" {
-			return aidant.ErrOther
-		}
-		old.Ref, old.SeenAt, old.AuthAt, old.Auth = renewed.Ref, instant(renewed.SeenAt), instant(renewed.AuthAt), renewed.Auth
-		if err := t.must(aidant.ErrSession, s.q.sessionDelete, oldRef); err != nil {
-			return err
-		}
-		_, err := t.exec(s.q.sessionInsert, args(old)...)
-		return err
+		return t.renew(oldRef, renewed)
 	})
 }
 

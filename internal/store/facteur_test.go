@@ -301,6 +301,29 @@ func TestElevateOwn(t *testing.T) {
 	})
 }
 
+// TestNewBrowserByOwnFactor: each new browser is told of as itself, and once.
+func TestNewBrowserByOwnFactor(t *testing.T) {
+	onBoth(t, func(h *house) {
+		k := h.passkey("a-jeanne", 1)
+		for i, browser := range []string{"premier", "second", "troisieme"} {
+			s := h.opening(aidant.AuthPasskey)
+			s.Browser = browser
+			_, err := h.SignInOwn(h.ctx, h.own("a-jeanne", browser, facteur.Presented{Auth: aidant.AuthPasskey, Passkey: k.ID, Count: uint32(i + 2)}), s)
+			h.ok(err)
+			got, _, _, err := h.Session(h.ctx, s.Ref)
+			h.ok(err)
+			want := got.Appareil
+			if i == 0 { // an agent's first is no news
+				want = ""
+			}
+			if got.Appareil == "" || got.Notice != want {
+				t.Errorf("%s: told of %q in %q", browser, got.Notice, got.Appareil)
+			}
+			h.pass(time.Hour)
+		}
+	})
+}
+
 // TestPasskeyCommitted: the journal names the key from its enrolment on, for ever.
 func TestPasskeyCommitted(t *testing.T) {
 	onBoth(t, func(h *house) {
