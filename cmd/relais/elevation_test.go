@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -158,5 +159,42 @@ func TestStepUpRoutes(t *testing.T) {
 	}
 	if fresh < 13 {
 		t.Errorf("only %d routes ask for a fresh login", fresh)
+	}
+}
+
+// TestHeldFormIsForgotten: a form that waited too long leaves the session at the next
+// page that looks, and only a form makes one wait.
+func TestHeldFormIsForgotten(t *testing.T) {
+	w := newWorld(t, config.SQLite)
+	v := w.agent("thomas")
+	held := func() string { return w.d.sessions.Kept(w.sessionsOf("thomas")[0], desk.HeldName) }
+	hold := func(age time.Duration) {
+		t.Helper()
+		kept, err := json.Marshal(desk.Held{To: "/controle/exporter?mandat=x", Form: url.Values{"format": {"csv"}}, At: time.Now().Add(-age)})
+		if err == nil {
+			err = w.d.sessions.Keep(t.Context(), w.sessionsOf("thomas")[0], desk.HeldName, string(kept))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{resumePath, "/controle/exporter?mandat=x"} {
+		for _, age := range []time.Duration{31 * time.Minute, -2 * time.Minute} { // too old, and of a clock set back since
+			hold(age)
+			if v.Open(w.relais + path).MustStatus(http.StatusNotFound); held() != "" {
+				t.Errorf("%s: still held after %v", path, age)
+			}
+		}
+	}
+	hold(29 * time.Minute)
+	v.Open(w.relais + resumePath).MustStatus(http.StatusOK)
+	v.Open(w.relais + "/controle/exporter?mandat=x").MustStatus(http.StatusNotFound)
+	if before := held(); before == "" {
+		t.Error("forgotten too early")
+	}
+	w.aged("thomas", time.Hour)
+	before, size := held(), w.size()
+	if answer := w.ask(v.Client.Jar.(*cookiejar.Jar), http.MethodHead, "/controle/exporter"); answer != "303→/connexion" || held() != before || w.size() != size {
+		t.Errorf("HEAD: %s, held %q before, %q after, %d entries more", answer, before, held(), w.size()-size)
 	}
 }

@@ -21,7 +21,7 @@ func (s *Server) elevated(rt desk.Route, v desk.Visit, w http.ResponseWriter, r 
 		return false, s.release(v, r)
 	}
 	back := r.URL.RequestURI()
-	if r.Method != http.MethodGet {
+	if r.Method == http.MethodPost { // GET and HEAD hold nothing that was typed
 		if err := s.refuse(rt, v, r, "identification_ancienne", nil); err != nil {
 			return true, err
 		}
@@ -49,15 +49,12 @@ func (s *Server) hold(v desk.Visit, r *http.Request) error {
 	return s.Sessions.Keep(r.Context(), v.Session, desk.HeldName, string(kept))
 }
 
-// release forgets the form that was held for this route, now that it comes again.
+// release forgets the form that was held for this route, now that it comes again, and
+// any that waited too long.
 func (s *Server) release(v desk.Visit, r *http.Request) error {
-	var held desk.Held
-	kept := s.Sessions.Kept(v.Session, desk.HeldName)
-	if r.Method == http.MethodGet || kept == "" {
-		return nil
-	}
-	if err := json.Unmarshal([]byte(kept), &held); err == nil && held.To != r.URL.RequestURI() {
-		return nil
+	held, found, err := desk.Waiting(r.Context(), s.Sessions, v.Session, s.Now())
+	if err != nil || !found || r.Method != http.MethodPost || held.To != r.URL.RequestURI() {
+		return err
 	}
 	return s.Sessions.Forget(r.Context(), v.Session, desk.HeldName)
 }

@@ -1,7 +1,6 @@
 package compte
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -187,9 +186,11 @@ type resumePage struct {
 // alone must not do anything.
 func (d *Desk) resume(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
-	var held desk.Held
-	err := json.Unmarshal([]byte(d.Sessions.Kept(v.Session, desk.HeldName)), &held)
-	if err != nil || localPath(held.To) == "" || d.Now().Sub(held.At) > desk.HeldLife {
+	held, found, err := desk.Waiting(r.Context(), d.Sessions, v.Session, d.Now())
+	if err != nil {
+		return err
+	}
+	if !found || localPath(held.To) == "" {
 		return &desk.Problem{Status: http.StatusNotFound, Title: "Aucune demande n’attend",
 			Text: "Elle a été envoyée, ou trop de temps a passé. Cette page n’a rien modifié.",
 			Next: page.Link{Href: desk.Home(v.Aidant), Text: "Revenir à l’accueil"}}
