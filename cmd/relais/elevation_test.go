@@ -89,12 +89,12 @@ func TestStepUpKeepsTheForm(t *testing.T) {
 	v.Open(w.relais+"/administration/missions/nouvelle").Fill("objet", "Contrôle annuel des mandats de la structure,\r\nsur pièces.").Fill("reference", "OM-2026-41 &c")
 	w.aged("sophie", 16*time.Minute)
 	w.harmless(func() {
-		v.Submit("/administration/missions").MustBeAt(confirmPath).MustSee("Ce que vous avez saisi est gardé")
+		v.Submit("/administration/missions").MustBeAt(confirmPath).MustSee("Ce que vous avez saisi est gardé").MustSee("La demande qui attend : ouvrir une mission")
 		if v.URL.Query().Get("retour") != resumePath {
 			t.Errorf("typed values in an address: %s", v.URL)
 		}
 		v.Open(w.relais + resumePath) // looking at what waits does not send it
-		v.MustSee("pas encore été envoyée")
+		v.MustSee("pas encore été envoyée").MustSee("ouvrir une mission").MustSee("Si elle n’est pas de vous")
 		v.Submit("/administration/missions").MustBeAt(confirmPath) // nor does sending it unconfirmed
 	}, "access.refuse/identification_ancienne")
 	v.Click("confirmer").Click("agent-sophie").MustBeAt(resumePath)
@@ -147,6 +147,9 @@ func TestStepUpRoutes(t *testing.T) {
 			continue
 		}
 		fresh++
+		if (rt.Asks != "") != (method == http.MethodPost) {
+			t.Errorf("%s asks %q", rt.Pattern, rt.Asks)
+		}
 		agent := map[desk.Access]string{desk.Auditeur: "thomas", desk.Referent: "claire", desk.Administrateur: "sophie", desk.Agent: "nadia", desk.Enrolment: "nadia"}[rt.Access]
 		v := w.agent(agent)
 		w.aged(agent, time.Hour)

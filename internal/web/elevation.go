@@ -25,7 +25,7 @@ func (s *Server) elevated(rt desk.Route, v desk.Visit, w http.ResponseWriter, r 
 		if err := s.refuse(rt, v, r, "identification_ancienne", nil); err != nil {
 			return true, err
 		}
-		if err := s.hold(v, r); err != nil {
+		if err := s.hold(rt, v, r); err != nil {
 			return true, err
 		}
 		back = desk.HeldPath
@@ -35,14 +35,14 @@ func (s *Server) elevated(rt desk.Route, v desk.Visit, w http.ResponseWriter, r 
 }
 
 // hold keeps what was typed.
-func (s *Server) hold(v desk.Visit, r *http.Request) error {
+func (s *Server) hold(rt desk.Route, v desk.Visit, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		if errors.As(err, new(*http.MaxBytesError)) {
 			return page.ErrFormTooLarge
 		}
 		return page.ErrFormMalformed // the cause may hold what was typed
 	}
-	kept, err := json.Marshal(desk.Held{To: r.URL.RequestURI(), Form: r.PostForm, At: s.Now()})
+	kept, err := json.Marshal(desk.Held{To: r.URL.RequestURI(), Asks: rt.Asks, Form: r.PostForm, At: s.Now()})
 	if err != nil {
 		return err
 	}

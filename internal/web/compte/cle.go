@@ -40,14 +40,14 @@ func (d *Desk) ownRoutes() []desk.Route {
 		{Pattern: "GET /compte/facteurs", Access: desk.Enrolment, Handle: d.factors},
 		{Pattern: "GET /compte/facteurs/cle", Access: desk.Enrolment, Fresh: desk.FreshGet, Handle: d.newPasskey},
 		{Pattern: "POST /compte/facteurs/cle/defi", Access: desk.Enrolment, Handle: d.askNewPasskey},
-		{Pattern: "POST /compte/facteurs/cle", Access: desk.Enrolment, Fresh: desk.FreshPost, Handle: d.addPasskey},
+		{Pattern: "POST /compte/facteurs/cle", Access: desk.Enrolment, Fresh: desk.FreshPost, Asks: "enregistrer une clé d’accès", Handle: d.addPasskey},
 		{Pattern: "GET /compte/facteurs/application", Access: desk.Enrolment, Fresh: desk.FreshGet, Handle: d.newApplication},
 		{Pattern: "GET /compte/facteurs/application/code.png", Access: desk.Enrolment, Handle: d.applicationCode},
 		{Pattern: "POST /compte/facteurs/application", Access: desk.Enrolment, Handle: d.addApplication},
-		{Pattern: "POST /compte/facteurs/codes", Access: desk.Agent, Fresh: desk.FreshPost, Handle: d.renewCodes},
+		{Pattern: "POST /compte/facteurs/codes", Access: desk.Agent, Fresh: desk.FreshPost, Asks: "créer de nouveaux codes de secours", Handle: d.renewCodes},
 		{Pattern: "GET /compte/facteurs/codes", Access: desk.Agent, Handle: d.showCodes},
 		{Pattern: "GET /compte/facteurs/{id}/supprimer", Access: desk.Agent, Fresh: desk.FreshGet, Handle: d.confirmRemoval},
-		{Pattern: "POST /compte/facteurs/{id}/supprimer", Access: desk.Agent, Fresh: desk.FreshPost, Handle: d.remove},
+		{Pattern: "POST /compte/facteurs/{id}/supprimer", Access: desk.Agent, Fresh: desk.FreshPost, Asks: "supprimer un facteur d’authentification", Handle: d.remove},
 	}
 }
 

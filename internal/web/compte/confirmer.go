@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"relais/internal/aidant"
 	"relais/internal/login"
@@ -33,6 +34,7 @@ type confirmPage struct {
 	Code     bool // the agent has an application of codes
 	ReturnTo string
 	Held     bool      // a form waits
+	Asks     string    // what it asks for
 	Leave    page.Link // to do nothing
 }
 
@@ -44,7 +46,14 @@ func (d *Desk) askConfirmation(w http.ResponseWriter, r *http.Request) error {
 func (d *Desk) showConfirmation(w http.ResponseWriter, r *http.Request, status int, to string, form page.Form) error {
 	v := desk.Of(r)
 	p := &confirmPage{Form: form, Layout: v.Layout("Confirmez votre identité", ""), Way: way(v.Session), ReturnTo: to,
-		Held: to == desk.HeldPath, Leave: page.Link{Href: desk.Home(v.Aidant), Text: "Ne rien faire"}}
+		Leave: page.Link{Href: desk.Home(v.Aidant), Text: "Ne rien faire"}}
+	if to == desk.HeldPath {
+		held, found, err := desk.Waiting(r.Context(), d.Sessions, v.Session, d.Now())
+		if err != nil {
+			return err
+		}
+		p.Held, p.Asks = found, held.Asks
+	}
 	if p.Invalid = form.Invalid(); p.Way == wayOwn {
 		have, err := d.Own.Facteurs(r.Context(), v.Aidant.ID)
 		if err != nil {
@@ -178,6 +187,8 @@ func confirmLink(to string) page.Link {
 type resumePage struct {
 	page.Layout
 	To     string
+	Asks   string
+	At     time.Time
 	Fields []page.Link // name and value of what was typed
 	Leave  page.Link
 }
@@ -195,7 +206,7 @@ func (d *Desk) resume(w http.ResponseWriter, r *http.Request) error {
 			Text: "Elle a été envoyée, ou trop de temps a passé. Cette page n’a rien modifié.",
 			Next: page.Link{Href: desk.Home(v.Aidant), Text: "Revenir à l’accueil"}}
 	}
-	p := &resumePage{Layout: v.Layout("Reprenez votre demande", ""), To: held.To,
+	p := &resumePage{Layout: v.Layout("Reprenez votre demande", ""), To: held.To, Asks: held.Asks, At: held.At.In(v.Zone()),
 		Leave: page.Link{Href: desk.Home(v.Aidant), Text: "Ne rien faire"}}
 	names := make([]string, 0, len(held.Form))
 	for name := range held.Form {

@@ -129,11 +129,11 @@ func (d *Desk) Routes() []desk.Route {
 		{Pattern: "GET /controle/mandats/{id}", Access: desk.Auditeur, Handle: d.timeline},
 		{Pattern: "GET /controle/agents/{ref}", Access: desk.Auditeur, Handle: d.agent},
 		{Pattern: "GET /controle/exporter", Access: desk.Auditeur, Fresh: desk.FreshGet, Handle: d.askExport},
-		{Pattern: "POST /controle/exporter", Access: desk.Auditeur, Fresh: desk.FreshPost, Handle: d.export},
+		{Pattern: "POST /controle/exporter", Access: desk.Auditeur, Fresh: desk.FreshPost, Asks: "exporter des entrées du journal", Handle: d.export},
 		{Pattern: "GET /controle/mission", Access: desk.Auditeur, AnyMission: true, Handle: d.mission},
 		{Pattern: "POST /controle/mission", Access: desk.Auditeur, AnyMission: true, Handle: d.chooseMission},
 		{Pattern: "GET /controle/entrees/{index}/reveler", Access: desk.Auditeur, Fresh: desk.FreshGet, Handle: d.askIdentity},
-		{Pattern: "POST /controle/entrees/{index}/reveler", Access: desk.Auditeur, Fresh: desk.FreshPost, Handle: d.reveal},
+		{Pattern: "POST /controle/entrees/{index}/reveler", Access: desk.Auditeur, Fresh: desk.FreshPost, Asks: "révéler une identité", Handle: d.reveal},
 		{Pattern: "GET /controle/revelation", Access: desk.Auditeur, Handle: d.revealed},
 	}...)
 }

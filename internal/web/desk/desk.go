@@ -80,6 +80,9 @@ type Route struct {
 	// more than a session. Who has not is sent to do it, and finds what they had
 	// typed again.
 	Fresh time.Duration
+	// Asks says what the form of such a POST asks for, as « suspendre un agent »: who
+	// confirms who they are reads it, since another may have sent the form.
+	Asks string
 	// AnyMission is a route of an auditeur that needs a mission in progress, and
 	// none chosen yet where there are several: the page that chooses.
 	AnyMission bool

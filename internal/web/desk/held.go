@@ -13,7 +13,8 @@ import (
 // nothing was done with it. It is kept in the agent's session, sealed, until it is
 // sent again or a while has passed.
 type Held struct {
-	To   string     `json:"to"` // path and query it was sent to
+	To   string     `json:"to"`   // path and query it was sent to
+	Asks string     `json:"asks"` // as [Route.Asks]
 	Form url.Values `json:"form"`
 	At   time.Time  `json:"at"`
 }

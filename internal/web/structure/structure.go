@@ -98,16 +98,16 @@ func (d *Desk) Routes() []desk.Route {
 	return append([]desk.Route{
 		{Pattern: "GET /structure", Access: desk.Referent, Handle: d.team},
 		{Pattern: "GET /structure/agents/{id}", Access: desk.Referent, Handle: one.Show},
-		{Pattern: "POST /structure/agents/{id}/suspendre", Access: desk.Referent, Fresh: desk.FreshPost, Handle: one.Suspend},
-		{Pattern: "POST /structure/agents/{id}/retablir", Access: desk.Referent, Fresh: desk.FreshPost, Handle: one.Reinstate},
+		{Pattern: "POST /structure/agents/{id}/suspendre", Access: desk.Referent, Fresh: desk.FreshPost, Asks: "suspendre un agent", Handle: one.Suspend},
+		{Pattern: "POST /structure/agents/{id}/retablir", Access: desk.Referent, Fresh: desk.FreshPost, Asks: "rétablir un agent", Handle: one.Reinstate},
 		{Pattern: "GET /structure/agents/{id}/sessions", Access: desk.Referent, Fresh: desk.FreshGet, Handle: sessions.AskAgent},
-		{Pattern: "POST /structure/agents/{id}/sessions", Access: desk.Referent, Fresh: desk.FreshPost, Handle: sessions.EndAgent},
+		{Pattern: "POST /structure/agents/{id}/sessions", Access: desk.Referent, Fresh: desk.FreshPost, Asks: "fermer les sessions d’un agent", Handle: sessions.EndAgent},
 		{Pattern: "GET /structure/sessions", Access: desk.Referent, Fresh: desk.FreshGet,
 			Handle: func(w http.ResponseWriter, r *http.Request) error { return sessions.AskTeam(w, r, own(r)) }},
-		{Pattern: "POST /structure/sessions", Access: desk.Referent, Fresh: desk.FreshPost,
+		{Pattern: "POST /structure/sessions", Access: desk.Referent, Fresh: desk.FreshPost, Asks: "fermer toutes les sessions de la structure",
 			Handle: func(w http.ResponseWriter, r *http.Request) error { return sessions.EndTeam(w, r, own(r)) }},
 		{Pattern: "GET /structure/inviter", Access: desk.Referent, Handle: doors.Form},
-		{Pattern: "POST /structure/inviter", Access: desk.Referent, Fresh: desk.FreshPost, Handle: doors.Admit},
+		{Pattern: "POST /structure/inviter", Access: desk.Referent, Fresh: desk.FreshPost, Asks: "inviter un agent", Handle: doors.Admit},
 	}, doors.Routes(desk.Referent)...)
 }
 
