@@ -35,6 +35,16 @@ type pooled struct {
 	db       *sqlx.DB
 	bind     func(query) string
 	prepared sync.Map // query → *sqlx.Stmt
+	quick    bool     // a read is over before it could be cancelled
+}
+
+// patience is the context of one read. Watching for cancellation costs two
+// goroutines a statement, more than SQLite's answer itself.
+func (p *pooled) patience(ctx context.Context) context.Context {
+	if p.quick && ctx.Err() == nil {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
 }
 
 func (p *pooled) statement(ctx context.Context, q query) (*sqlx.Stmt, error) {
@@ -57,7 +67,7 @@ func (p *pooled) get(ctx context.Context, dest any, q query, args ...any) error 
 	if err != nil {
 		return err
 	}
-	return st.GetContext(ctx, dest, args...)
+	return st.GetContext(p.patience(ctx), dest, args...)
 }
 
 func (p *pooled) list(ctx context.Context, dest any, q query, args ...any) error {
@@ -65,7 +75,7 @@ func (p *pooled) list(ctx context.Context, dest any, q query, args ...any) error
 	if err != nil {
 		return err
 	}
-	return st.SelectContext(ctx, dest, args...)
+	return st.SelectContext(p.patience(ctx), dest, args...)
 }
 
 func (p *pooled) close() error {

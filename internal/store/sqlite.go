@@ -16,7 +16,7 @@ import (
 
 // The settings of SQLite's connections. The driver's own default is synchronous
 // NORMAL, which loses commits at a power failure. SQLite's own locks around each
-// connection go: one goroutine at a time uses it, here and in database/sql.
+// connection go: database/sql gives it to one goroutine at a time.
 const (
 	sqliteCommon = "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_busy_timeout=5000&_secure_delete=on&_mutex=no"
 	sqliteWriter = sqliteCommon + "&_txlock=immediate"
@@ -33,7 +33,7 @@ func sqliteDSN(path, settings string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + settings
 }
 
-func openSQLite(s *Store) error {
+func openSQLite(ctx context.Context, s *Store) error {
 	if s.dsn == "" || strings.Contains(s.dsn, ":memory:") {
 		return fmt.Errorf("%w: la base SQLite est un fichier", ErrUnsafe)
 	}
@@ -45,25 +45,21 @@ func openSQLite(s *Store) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	writer, err := openLite(s.dsn, sqliteWriter)
+	writer, err := openSole(ctx, s.dsn, sqliteWriter)
 	if err != nil {
 		return err
 	}
-	pool, err := openLitePool(s.dsn, max(4, runtime.NumCPU()))
+	readers, err := sqlx.Open("sqlite3", sqliteDSN(s.dsn, sqliteReader))
 	if err != nil {
 		return errors.Join(err, writer.close())
 	}
-	snapshots, err := sqlx.Open("sqlite3", sqliteDSN(s.dsn, sqliteReader))
-	if err != nil {
-		return errors.Join(err, pool.close(), writer.close())
-	}
-	snapshots.SetMaxOpenConns(max(4, runtime.NumCPU()))
-	snapshots.SetMaxIdleConns(1)
-	s.read = reader{source: pool, db: snapshots, bind: steady, snapshot: &sql.TxOptions{}}
+	readers.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	readers.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	_, err = writer.exec(walPages)
-	if err := errors.Join(err, checkPragmas(writer, "0"), pool.check()); err != nil {
-		return errors.Join(err, s.read.close(), writer.close())
+	if err := errors.Join(err, checkPragmas(ctx, writer.conn, "0"), checkPragmas(ctx, readers, "1")); err != nil {
+		return errors.Join(err, readers.Close(), writer.close())
 	}
+	s.read = reader{source: &pooled{db: readers, bind: steady, quick: true}, db: readers, bind: steady, snapshot: &sql.TxOptions{}}
 	s.engine = startWriter(s, writer)
 	return nil
 }
@@ -77,11 +73,11 @@ func steady(q query) string {
 }
 
 // checkPragmas reads the settings back: a build of SQLite may ignore one.
-func checkPragmas(c *lite, queryOnly string) error {
+func checkPragmas(ctx context.Context, db sqlx.QueryerContext, queryOnly string) error {
 	for _, want := range [][2]string{{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"},
 		{"busy_timeout", "5000"}, {"secure_delete", "1"}, {"query_only", queryOnly}} {
 		var have string
-		if err := c.get(&have, query("PRAGMA "+want[0])); err != nil {
+		if err := sqlx.GetContext(ctx, db, &have, "PRAGMA "+want[0]); err != nil {
 			return fmt.Errorf("pragma %s: %w", want[0], err)
 		}
 		if have != want[1] {

@@ -127,7 +127,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	var err error
 	switch o.Engine {
 	case SQLite:
-		err = openSQLite(s)
+		err = openSQLite(ctx, s)
 	case PostgreSQL:
 		err = openPostgres(ctx, s)
 	default:

@@ -26,7 +26,7 @@ var errUndone = errors.New("une action du groupe ne laisse rien")
 // commits in groups, where an action that fails leaves its neighbours' alone.
 type writer struct {
 	s        *Store
-	conn     *lite
+	conn     *sole
 	head     *journal.Head // nil: to be read
 	requests chan *request
 	mu       sync.RWMutex // guards closed, and requests against a send after close
@@ -43,7 +43,7 @@ type request struct {
 	done  chan error
 }
 
-func startWriter(s *Store, conn *lite) *writer {
+func startWriter(s *Store, conn *sole) *writer {
 	w := &writer{s: s, conn: conn, requests: make(chan *request, batchMax), done: make(chan struct{})}
 	w.commit = func() error { return w.control("COMMIT") }
 	go w.loop()
