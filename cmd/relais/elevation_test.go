@@ -201,3 +201,17 @@ func TestHeldFormIsForgotten(t *testing.T) {
 		t.Errorf("HEAD: %s, held %q before, %q after, %d entries more", answer, before, held(), w.size()-size)
 	}
 }
+
+// TestStepUpKeepsNoPhrase: a new pass phrase needs a fresh login too, and is the one
+// form that is not kept meanwhile.
+func TestStepUpKeepsNoPhrase(t *testing.T) {
+	w := newWorld(t, config.SQLite)
+	v := w.agent("nadia")
+	w.aged("nadia", 16*time.Minute)
+	w.harmless(func() {
+		v.Post(w.relais+"/compte/facteurs/application", url.Values{"phrase": {"quatre mots sans aucun rapport"}, "code": {"123456"}}).MustBeAt(confirmPath)
+	})
+	if kept := w.d.sessions.Kept(w.sessionsOf("nadia")[0], desk.HeldName); kept != "" {
+		t.Errorf("kept: %s", kept)
+	}
+}

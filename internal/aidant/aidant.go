@@ -119,11 +119,30 @@ func SignIn(candidate Aidant, found bool, l Login) (Aidant, journal.Fact, error)
 	case candidate.Suspended():
 		return refuse(candidate.Actor(""), "agent_suspendu", ErrSuspended)
 	case !slices.Contains(multiFactor, l.ACR):
-		return refuse(candidate.Actor(""), "second_facteur_absent", ErrWeak)
+		return refuse(candidate.Actor(""), noSecondFactor, ErrWeak)
 	}
 	candidate.Sub = l.Sub
 	return candidate, journal.NewFact(candidate.Actor(auth), journal.SessionOpen, journal.Object{Type: "session"}), nil
 }
+
+// Unproven says why a login at the identity provider does not show that this very
+// agent is there, as a code for the journal; "" when it does. Unlike [SignIn] it
+// takes no other sub: the agent has come in already.
+func (a Aidant) Unproven(l Login) (reason string) {
+	switch {
+	case a.Sub == "" || l.Sub != a.Sub:
+		return otherAgent
+	case !slices.Contains(multiFactor, l.ACR):
+		return noSecondFactor
+	}
+	return ""
+}
+
+// The codes of refused identifications.
+const (
+	otherAgent     = "autre_agent"
+	noSecondFactor = "second_facteur_absent"
+)
 
 // is tells whether the login is the agent's own: the sub, or else e-mail and
 // SIRET, both of them, since the same agent behind another identity provider

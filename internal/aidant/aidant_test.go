@@ -102,6 +102,25 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
+// TestUnproven: to confirm that an agent is there takes their own sub, whatever
+// address comes with it, and a second factor.
+func TestUnproven(t *testing.T) {
+	a := aidant.Aidant{ID: "a", Sub: "s", Email: "a@b.example", SIRET: "1"}
+	for _, c := range []struct {
+		who  aidant.Aidant
+		said aidant.Login
+		want string
+	}{
+		{a, aidant.Login{Sub: "s", ACR: "eidas1-mfa"}, ""}, {a, aidant.Login{Sub: "s", ACR: "eidas1"}, "second_facteur_absent"},
+		{a, aidant.Login{Sub: "t", Email: a.Email, SIRET: a.SIRET, ACR: "eidas3"}, "autre_agent"},
+		{aidant.Aidant{ID: "a"}, aidant.Login{ACR: "eidas3"}, "autre_agent"}, {a, aidant.Login{ACR: "eidas3"}, "autre_agent"},
+	} {
+		if got := c.who.Unproven(c.said); got != c.want {
+			t.Errorf("%+v by %+v: %q", c.who, c.said, got)
+		}
+	}
+}
+
 func TestFacts(t *testing.T) {
 	a := camille()
 	for name, f := range map[string]journal.Fact{

@@ -27,8 +27,12 @@ func typed(kind string, alg jose.SignatureAlgorithm, key any, claims any) string
 	return named("cle-1", kind, alg, key, claims)
 }
 
+// named is a JWS of a key and a type, each named unless it is "".
 func named(kid, kind string, alg jose.SignatureAlgorithm, key any, claims any) string {
-	opts := (&jose.SignerOptions{}).WithHeader("kid", kid)
+	opts := &jose.SignerOptions{}
+	if kid != "" {
+		opts = opts.WithHeader("kid", kid)
+	}
 	if kind != "" {
 		opts = opts.WithType(jose.ContentType(kind))
 	}

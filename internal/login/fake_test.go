@@ -195,27 +195,7 @@ func sign(key *ecdsa.PrivateKey, kid string, claims any) string {
 }
 
 func signWith(alg jose.SignatureAlgorithm, key any, kid string, claims any) string {
-	opts := (&jose.SignerOptions{}).WithType("JWT")
-	if kid != "" {
-		opts = opts.WithHeader("kid", kid)
-	}
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, opts)
-	if err != nil {
-		panic(err)
-	}
-	body, err := json.Marshal(claims)
-	if err != nil {
-		panic(err)
-	}
-	jws, err := s.Sign(body)
-	if err != nil {
-		panic(err)
-	}
-	compact, err := jws.CompactSerialize()
-	if err != nil {
-		panic(err)
-	}
-	return compact
+	return named(kid, "JWT", alg, key, claims)
 }
 
 // unsigned is a JWT of algorithm none.

@@ -112,11 +112,11 @@ func (d *Desk) confirm(w http.ResponseWriter, r *http.Request, pending login.Pen
 	if c.Session.Ref != pending.Confirm || c.Session.Entrusted != "" {
 		return elsewhere(desk.Visit{Session: c.Session})
 	}
-	if reason, answer := notConfirmed(c.Aidant, agent, pending.ReturnTo); answer != nil {
+	if reason := c.Aidant.Unproven(agent.Login); reason != "" {
 		if err := d.Trace.Append(r.Context(), c.Aidant.Elevated("", reason)); err != nil {
 			return err
 		}
-		return answer
+		return notConfirmed(reason, pending.ReturnTo)
 	}
 	proven := c.Session
 	proven.AuthAt, proven.Auth = agent.AuthAt, wayProConnect+":"+agent.Login.ACR
@@ -132,20 +132,17 @@ func (d *Desk) confirm(w http.ResponseWriter, r *http.Request, pending login.Pen
 	return nil
 }
 
-// notConfirmed says why somebody who identified does not confirm the agent.
-func notConfirmed(a aidant.Aidant, said login.Agent, to string) (reason string, answer error) {
-	switch {
-	case a.Sub == "" || said.Login.Sub != a.Sub:
-		return "autre_agent", &desk.Problem{Status: http.StatusForbidden, Title: "Une autre personne s’est identifiée",
-			Text: "Vous êtes connecté à Relais sous un nom, et l’identité qui vient d’être confirmée en est une autre. Rien n’a été modifié.",
-			Do:   []string{"Recommencez avec l’identité sous laquelle vous êtes connecté.", "Si ce poste sert à plusieurs agents, quittez Relais puis identifiez-vous sous votre nom."},
-			Next: confirmLink(to), Cause: aidant.ErrOther}
-	case !slices.Contains(aidant.MultiFactor(), said.Login.ACR):
+// notConfirmed answers somebody whose identification does not confirm the agent, for
+// a reason of [aidant.Aidant.Unproven].
+func notConfirmed(reason, to string) error {
+	if reason == "second_facteur_absent" {
 		title, what, todo := login.Explain(login.ErrWeak)
-		return "second_facteur_absent", &desk.Problem{Status: http.StatusForbidden, Title: title, Text: what, Do: []string{todo},
-			Next: confirmLink(to), Cause: aidant.ErrWeak}
+		return &desk.Problem{Status: http.StatusForbidden, Title: title, Text: what, Do: []string{todo}, Next: confirmLink(to), Cause: aidant.ErrWeak}
 	}
-	return "", nil
+	return &desk.Problem{Status: http.StatusForbidden, Title: "Une autre personne s’est identifiée",
+		Text: "Vous êtes connecté à Relais sous un nom, et l’identité qui vient d’être confirmée en est une autre. Rien n’a été modifié.",
+		Do:   []string{"Recommencez avec l’identité sous laquelle vous êtes connecté.", "Si ce poste sert à plusieurs agents, quittez Relais puis identifiez-vous sous votre nom."},
+		Next: confirmLink(to), Cause: aidant.ErrOther}
 }
 
 // elevate puts the session under a new identifier, with what was proven and its
@@ -184,12 +181,14 @@ func confirmLink(to string) page.Link {
 	return l
 }
 
+type heldField struct{ Name, Value string }
+
 type resumePage struct {
 	page.Layout
 	To     string
 	Asks   string
 	At     time.Time
-	Fields []page.Link // name and value of what was typed
+	Fields []heldField
 	Leave  page.Link
 }
 
@@ -215,7 +214,7 @@ func (d *Desk) resume(w http.ResponseWriter, r *http.Request) error {
 	slices.Sort(names)
 	for _, name := range names {
 		for _, value := range held.Form[name] {
-			p.Fields = append(p.Fields, page.Link{Href: name, Text: strings.ReplaceAll(value, "\r\n", "\n")})
+			p.Fields = append(p.Fields, heldField{name, strings.ReplaceAll(value, "\r\n", "\n")})
 		}
 	}
 	return d.Pages.Render(w, http.StatusOK, "compte/reprise", p)

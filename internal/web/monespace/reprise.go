@@ -3,7 +3,6 @@ package monespace
 import (
 	"errors"
 	"net/http"
-	"slices"
 
 	"relais/internal/acte"
 	"relais/internal/aidant"
@@ -93,7 +92,7 @@ func (d *Desk) TakeBack(w http.ResponseWriter, r *http.Request, p login.Pending,
 	if p.MandatID != v.Session.Entrusted {
 		return back(http.StatusBadRequest, "Cette identification n’est pas celle de ce mandat", "Elle a été commencée pour un autre mandat. Rien n’a été modifié.", login.ErrState, "Recommencez.")
 	}
-	if reason := refuse(v, a); reason != "" {
+	if reason := v.Aidant.Unproven(a.Login); reason != "" {
 		return d.refuseBack(r, reason)
 	}
 	m, err := d.current(r)
@@ -104,17 +103,6 @@ func (d *Desk) TakeBack(w http.ResponseWriter, r *http.Request, p login.Pending,
 		return back(http.StatusConflict, "Le texte du mandat a changé pendant l’identification", "L’identification valait pour le texte précédent. Rien n’a été modifié.", mandat.ErrStale, "Recommencez : il faut s’identifier pour le texte de cet écran.")
 	}
 	return d.handOver(w, r, p, a)
-}
-
-// refuse says why an agent does not get the screen, "" when they do.
-func refuse(v desk.Visit, a login.Agent) string {
-	switch {
-	case v.Aidant.Sub == "" || a.Login.Sub != v.Aidant.Sub:
-		return "autre_agent"
-	case !slices.Contains(aidant.MultiFactor(), a.Login.ACR):
-		return "second_facteur_absent"
-	}
-	return ""
 }
 
 func (d *Desk) refuseBack(r *http.Request, reason string) error {
