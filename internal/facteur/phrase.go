@@ -125,7 +125,7 @@ func SamePhrase(kept, phrase string) bool {
 	if !known {
 		kept = nobody
 	}
-	if utf8.RuneCountInString(phrase) > PhraseMax {
+	if phrase = normal(phrase); utf8.RuneCountInString(phrase) > PhraseMax {
 		phrase = ""
 	}
 	var memory, passes uint32
@@ -144,6 +144,6 @@ func SamePhrase(kept, phrase string) bool {
 	if err != nil || len(want) != argonKey {
 		return false
 	}
-	sum := argon2.IDKey([]byte(normal(phrase)), salt, passes, memory, 1, argonKey)
+	sum := argon2.IDKey([]byte(phrase), salt, passes, memory, 1, argonKey)
 	return subtle.ConstantTimeCompare(sum, want) == 1 && known
 }
