@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -75,6 +76,13 @@ func HashCode(agentID, typed string) string {
 		code = typed // hashes to what no code does
 	}
 	return digest([]byte(agentID + "\x00" + code))
+}
+
+// Holds tells whether a recovery code is the agent's and was not used, by its hash.
+func (f Facteurs) Holds(hash string) bool { return f.unused(hash) >= 0 }
+
+func (f Facteurs) unused(hash string) int {
+	return slices.IndexFunc(f.Codes, func(c Code) bool { return c.Hash == hash && c.UsedAt.IsZero() })
 }
 
 func digest(b []byte) string {

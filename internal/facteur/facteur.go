@@ -213,13 +213,12 @@ func (f Facteurs) use(p Presented, at time.Time) (Facteurs, string, error) {
 		if (p.Auth == aidant.AuthPhrase) != (f.TOTP != nil) {
 			return f, "code_refuse", ErrRefused
 		}
-		for i, c := range f.Codes {
-			if c.Hash == p.Code && c.UsedAt.IsZero() {
-				f.Codes[i].UsedAt = at
-				return f, "", nil
-			}
+		i := f.unused(p.Code)
+		if i < 0 {
+			return f, "code_refuse", ErrRefused
 		}
-		return f, "code_refuse", ErrRefused
+		f.Codes[i].UsedAt = at
+		return f, "", nil
 	}
 	return f, "facteur_inconnu", ErrRefused
 }

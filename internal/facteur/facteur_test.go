@@ -184,7 +184,10 @@ func TestRecoveryCodes(t *testing.T) {
 	if err != nil || next.Left() != facteur.CodeCount-1 || fact.Actor().Auth != aidant.AuthSecours {
 		t.Fatal(err)
 	}
-	if _, _, err := facteur.SignIn(agent(), next, p, at); !errors.Is(err, facteur.ErrRefused) {
+	if told := (facteur.Notice{What: facteur.NoticeOf(fact)}).Text(); !strings.Contains(told, "code de secours a servi") {
+		t.Errorf("the agent is told %q", told)
+	}
+	if _, fact, err := facteur.SignIn(agent(), next, p, at); !errors.Is(err, facteur.ErrRefused) || facteur.NoticeOf(fact) != "" {
 		t.Errorf("a code twice: %v", err)
 	}
 	for name, hash := range map[string]string{"another agent's": facteur.HashCode("a-paul", printed[0]), "nothing": facteur.HashCode("a-lea", ""), "plain": printed[0], "": ""} {
@@ -260,6 +263,10 @@ func TestPhrases(t *testing.T) {
 		if facteur.SamePhrase(kept, phrase) != want {
 			t.Errorf("%q: %v", phrase, !want)
 		}
+	}
+	long := strings.Repeat("e\u0301 ", 90) // 180 characters, which some keyboards write as 270
+	if facteur.CheckPhrase(long+"trois bouleaux") != nil || !facteur.SamePhrase(facteur.HashPhrase(long), long) {
+		t.Error("a phrase that was taken is refused afterwards")
 	}
 	for _, kept := range []string{"", "$argon2id$v=19$m=99999999,t=2,p=1$AAAA$AAAA", "x", "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"} {
 		if facteur.SamePhrase(kept, "") || facteur.SamePhrase(kept, "trois bouleaux derrière la grange") {

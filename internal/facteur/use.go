@@ -18,7 +18,8 @@ type Use struct {
 	Decide func(aidant.Aidant, Facteurs) (Facteurs, journal.Fact, error)
 }
 
-// Notice is what an agent is told of a change that somebody made in their name.
+// Notice is what an agent is told of a change that somebody made in their name, or
+// of a recovery code that somebody used.
 type Notice struct {
 	At   time.Time
 	What string // [NoticeOf]
@@ -27,13 +28,21 @@ type Notice struct {
 // NoticeOf is what a fact leaves on the agent's page, "" for nothing.
 func NoticeOf(f journal.Fact) string {
 	what := string(f.Action()) + ":" + f.Detail("genre")
-	if f.Reason() == "compteur_recule" {
+	switch by := f.Actor().Auth; {
+	case f.Reason() == "compteur_recule":
 		what = "compteur"
+	case f.Outcome() == journal.OK && (by == aidant.AuthSecours || by == aidant.AuthPhrase) && uses(f.Action()):
+		what = "secours"
 	}
 	if _, ok := notices[what]; !ok {
 		return ""
 	}
 	return what
+}
+
+// uses tells the acts by which a factor is used up, or may be.
+func uses(a journal.Action) bool {
+	return a == journal.SessionOpen || a == journal.SessionElevate || a == journal.FacteurUse
 }
 
 var notices = map[string]string{
@@ -43,6 +52,7 @@ var notices = map[string]string{
 	"facteur.remove:application": "L’application de codes a été supprimée.",
 	"facteur.codes:":             "De nouveaux codes de secours ont été créés ; les précédents ne valent plus rien.",
 	"reinitialisation":           "Vos facteurs ont été supprimés par une réinitialisation, à laquelle deux personnes ont répondu.",
+	"secours":                    "Un code de secours a servi à vous identifier. Il ne sert plus.",
 	"compteur":                   "Une clé d’accès a été refusée : son compteur est revenu en arrière, comme si elle avait été copiée.",
 }
 

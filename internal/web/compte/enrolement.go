@@ -178,7 +178,10 @@ func (d *Desk) addApplication(w http.ResponseWriter, r *http.Request) error {
 	if again.Invalid() {
 		return d.showApplication(w, r, http.StatusUnprocessableEntity, again, pending)
 	}
-	totp.Phrase, totp.LastStep = facteur.HashPhrase(form.Get(fieldPhrase)), step
+	totp.LastStep = step
+	if totp.Phrase, err = d.Room.HashPhrase(r.Context(), form.Get(fieldPhrase)); err != nil {
+		return err
+	}
 	if err := d.Sessions.Take(w, r, cookieApplication, &pending); err != nil {
 		return err
 	}

@@ -360,6 +360,11 @@ func TestRecoveryCodes(t *testing.T) {
 	if in("0000-0000-0000-0000") != 422 || in("123456") != 422 {
 		t.Error("a wrong code came in")
 	}
+	b.agent.SuspendedAt = now // says so to whoever holds a code, and to nobody else
+	if in("0000-0000-0000-0000") != 422 || b.facts[len(b.facts)-1].Reason() != "code_refuse" {
+		t.Error("a wrong code tells that its agent is suspended")
+	}
+	b.agent.SuspendedAt = time.Time{}
 	if in(strings.ToLower(first)) != 303 || b.last.Header().Get("Location") != "/compte/facteurs" {
 		t.Error("the right code did not")
 	}

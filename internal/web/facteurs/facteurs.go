@@ -268,23 +268,20 @@ func (m *Room) judge(ctx context.Context, a aidant.Aidant, have facteur.Facteurs
 	if have.TOTP != nil {
 		kept, totp = have.TOTP.Phrase, *have.TOTP
 	}
-	select {
-	case m.deriving <- struct{}{}:
-	case <-ctx.Done():
-		return facteur.Presented{}, "", ctx.Err()
+	same := false
+	if err := m.derive(ctx, func() { same = facteur.SamePhrase(kept, phrase) }); err != nil {
+		return facteur.Presented{}, "", err
 	}
-	same := facteur.SamePhrase(kept, phrase)
-	<-m.deriving
 	step, right := totp.Check(typed, m.now())
 	_, recovery := facteur.NormalCode(typed)
 	p := facteur.Presented{Auth: aidant.AuthTOTP, Step: step}
 	switch {
 	case recovery && have.TOTP == nil && phrase == "":
 		p = facteur.Presented{Auth: aidant.AuthSecours, Code: facteur.HashCode(a.ID, typed)}
-		same, right = true, true
+		same, right = true, have.Holds(p.Code) // or somebody suspended would be told so for any code
 	case recovery:
 		p = facteur.Presented{Auth: aidant.AuthPhrase, Code: facteur.HashCode(a.ID, typed)}
-		right = true
+		right = have.Holds(p.Code)
 	}
 	switch {
 	case a.ID == "":
@@ -295,6 +292,25 @@ func (m *Room) judge(ctx context.Context, a aidant.Aidant, have facteur.Facteurs
 		return p, "code_refuse", nil
 	}
 	return p, "", nil
+}
+
+// HashPhrase is facteur.HashPhrase, with no more of them at once than the machine
+// has memory for. The error is the context's.
+func (m *Room) HashPhrase(ctx context.Context, phrase string) (kept string, err error) {
+	err = m.derive(ctx, func() { kept = facteur.HashPhrase(phrase) })
+	return kept, err
+}
+
+// derive does one derivation when it is its turn.
+func (m *Room) derive(ctx context.Context, work func()) error {
+	select {
+	case m.deriving <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-m.deriving }()
+	work()
+	return nil
 }
 
 // WaitError says that an account takes no more codes for a while.
