@@ -62,6 +62,7 @@ const (
 
 // sheet is what the cookie keeps of a code: no name.
 type sheet struct {
+	By    string       `json:"par"` // who made it: a colleague at the same browser does not see it
 	Agent string       `json:"agent"`
 	Code  string       `json:"code"`
 	Until time.Time    `json:"until"`
@@ -72,6 +73,7 @@ func (d *Doors) agent(id string) string { return d.Home + "/agents/" + id }
 
 // hand shows the sheet of a code on the next page, once.
 func (d *Doors) hand(w http.ResponseWriter, r *http.Request, s sheet) error {
+	s.By = desk.Of(r).Aidant.ID
 	if err := d.Cookies.Put(w, cookieSheet, s, sheetLife); err != nil {
 		return err
 	}
@@ -91,7 +93,7 @@ type sheetPage struct {
 func (d *Doors) Sheet(w http.ResponseWriter, r *http.Request) error {
 	v := desk.Of(r)
 	var s sheet
-	if err := d.Cookies.Take(w, r, cookieSheet, &s); err != nil {
+	if err := d.Cookies.Take(w, r, cookieSheet, &s); err != nil || s.By != v.Aidant.ID {
 		return &desk.Problem{Status: http.StatusNotFound, Title: "Ce code n’est plus affiché", Cause: err,
 			Text: "Un code n’est montré qu’une fois, à la personne qui l’a demandé. S’il a été imprimé, la feuille reste valable.",
 			Do:   []string{"Si la feuille est perdue, faites un nouveau code depuis la fiche de l’agent : l’ancien ne servira plus."},

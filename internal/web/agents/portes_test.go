@@ -171,6 +171,13 @@ func TestSheet(t *testing.T) {
 		t.Fatal(err)
 	}
 	pagecheck.MustShow(t, pagecheck.Read(t, routes, v, "GET", "/structure/fiche", nil, 200), h.code, "Retrouver l’accès")
+	if _, err := pagecheck.Serve(t, routes, v, "POST", "/structure/agents/lea/inviter", nil); err != nil {
+		t.Fatal(err)
+	}
+	v.Aidant.ID = "collegue" // the next to sit down at the same machine
+	if _, err := pagecheck.Serve(t, routes, v, "GET", "/structure/fiche", nil); !errors.As(err, &problem) || problem.Status != 404 {
+		t.Errorf("shown to a colleague = %v", err)
+	}
 }
 
 func TestDoorOfAnAgent(t *testing.T) {
