@@ -365,6 +365,11 @@ func TestLeave(t *testing.T) {
 	if len(s.sessions) != 0 || len(s.uses) != 1 || len(s.facts) != 1 || s.facts[0].Reason() != "volontaire" {
 		t.Errorf("sessions %v, uses %v, facts %v", s.sessions, s.uses, s.facts)
 	}
+	s.visit.Session.Auth = aidant.AuthPasskey // took a screen back by a passkey since
+	w, err = pagecheck.Serve(t, s.routes, s.visit, "POST", "/deconnexion", nil)
+	if err != nil || !strings.Contains(w.Body.String(), "id_token_hint=jeton") {
+		t.Errorf("the session at the provider stays: %d %v %v", w.Code, w.Header(), err)
+	}
 	s.logout = login.ErrDown
 	w, err = pagecheck.Serve(t, s.routes, s.visit, "POST", "/deconnexion", nil)
 	if err != nil || w.Header().Get("Location") != "/deconnexion/retour" {

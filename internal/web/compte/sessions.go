@@ -26,12 +26,13 @@ func (d *Desk) leave(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d.Sessions.Clear(w)
-	if way(v.Session) == wayOwn {
+	token := d.Sessions.Kept(v.Session, keptIDToken)
+	if way(v.Session) == wayOwn && token == "" { // who came by the provider may have proved themselves here since
 		http.Redirect(w, r, "/deconnexion/retour", http.StatusSeeOther)
 		return nil
 	}
 	// Without the id_token the provider asks the agent whether to sign out.
-	to, err := d.Provider.LogoutAgentURL(r.Context(), d.Sessions.Kept(v.Session, keptIDToken), rand.Text())
+	to, err := d.Provider.LogoutAgentURL(r.Context(), token, rand.Text())
 	if errors.Is(err, login.ErrDown) {
 		http.Redirect(w, r, "/deconnexion/retour", http.StatusSeeOther)
 		return nil
