@@ -84,6 +84,12 @@ func TestReset(t *testing.T) {
 			}
 		}
 		h.ok(h.Associate(h.ctx, "ccas", "mairie", as("d-sophie")))
+		same(t, "seen by a partner", len(h.seen("r-monique")), 1)
+		h.ok(h.Dissociate(h.ctx, "ccas", "mairie", as("d-sophie")))
+		if err := h.approve(r.ID, "r-monique"); !errors.Is(err, facteur.ErrUnknown) {
+			t.Errorf("a partner of before approves = %v", err)
+		}
+		h.ok(h.Associate(h.ctx, "ccas", "mairie", as("d-sophie")))
 		if _, err := h.IssueReset(h.ctx, r.ID, facteur.NewCode(), as("r-claire")); !errors.Is(err, facteur.ErrState) {
 			t.Errorf("a code before the second person = %v", err)
 		}
