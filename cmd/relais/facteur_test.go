@@ -26,19 +26,26 @@ const phraseOfNadia = "trois bouleaux derrière la grange"
 // it.
 func (w *world) enrolling(v *visitor.Visitor, agent string) {
 	w.t.Helper()
-	fresh, id := w.d.sessions.Fresh(httptest.NewRequest(http.MethodGet, "/", nil))
-	fresh.Auth, fresh.AuthAt = aidant.AuthSecours, time.Now()
-	use := facteur.Use{Agent: w.idOf(agent), Decide: func(a aidant.Aidant, f facteur.Facteurs) (facteur.Facteurs, journal.Fact, error) {
-		return f, journal.NewFact(a.Actor(fresh.Auth), journal.SessionOpen, journal.Object{Type: "session"}), nil
-	}}
-	if _, err := w.d.store.SignInOwn(w.t.Context(), use, fresh); err != nil {
-		w.t.Fatal(err)
-	}
+	_, id := w.onlyEnrols(w.idOf(agent))
 	u, err := url.Parse(w.relais)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	v.Client.Jar.SetCookies(u, []*http.Cookie{{Name: w.d.sessions.Name(), Value: id, Path: "/"}})
+}
+
+// onlyEnrols opens such a session, and gives the identifier that the browser has.
+func (w *world) onlyEnrols(agentID string) (fresh aidant.Session, id string) {
+	w.t.Helper()
+	fresh, id = w.d.sessions.Fresh(httptest.NewRequest(http.MethodGet, "/", nil))
+	fresh.Auth, fresh.AuthAt = aidant.AuthSecours, time.Now()
+	use := facteur.Use{Agent: agentID, Decide: func(a aidant.Aidant, f facteur.Facteurs) (facteur.Facteurs, journal.Fact, error) {
+		return f, journal.NewFact(a.Actor(fresh.Auth), journal.SessionOpen, journal.Object{Type: "session"}), nil
+	}}
+	if _, err := w.d.store.SignInOwn(w.t.Context(), use, fresh); err != nil {
+		w.t.Fatal(err)
+	}
+	return fresh, id
 }
 
 // addPasskey enrols a passkey in software for whoever the visitor is.

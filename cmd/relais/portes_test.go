@@ -24,7 +24,8 @@ const lostReason = "Téléphone perdu hier, codes de secours introuvables."
 // reset.
 func (w *world) enrolled(agentID string) {
 	w.t.Helper()
-	_, err := w.d.store.ChangeFacteurs(context.Background(), agentID, "", func(f facteur.Facteurs) (facteur.Facteurs, journal.Fact, error) {
+	session, _ := w.onlyEnrols(agentID)
+	_, err := w.d.store.ChangeFacteurs(context.Background(), agentID, session.Ref, func(f facteur.Facteurs) (facteur.Facteurs, journal.Fact, error) {
 		return f.AddTOTP(facteur.TOTP{Secret: facteur.NewSecret(), Phrase: facteur.HashPhrase("une phrase de passe assez longue")},
 			aidant.Aidant{ID: agentID}.Actor(aidant.AuthInvitation), time.Now())
 	})

@@ -160,13 +160,19 @@ func (s *Store) ElevateOwn(ctx context.Context, u facteur.Use, oldRef string, re
 	})
 }
 
-// ChangeFacteurs changes an agent's factors. All their sessions end with it but
-// keep, "" for none, and their page will say so. Beside others: it decides on the
-// agent's factors, which it holds.
-func (s *Store) ChangeFacteurs(ctx context.Context, agentID, keep string, change func(facteur.Facteurs) (facteur.Facteurs, journal.Fact, error)) (facteur.Facteurs, error) {
+// ChangeFacteurs changes an agent's factors, asked for in one of their sessions,
+// given by its reference: aidant.ErrSession when it ended meanwhile, for whoever
+// sends a form slowly must not outlive the agent's « Ce n’était pas moi ». All their
+// sessions end but that one, and that one too where it only enrols; their page will
+// say so. Beside others: it decides on the agent's factors, which it holds.
+func (s *Store) ChangeFacteurs(ctx context.Context, agentID, session string, change func(facteur.Facteurs) (facteur.Facteurs, journal.Fact, error)) (facteur.Facteurs, error) {
 	var out facteur.Facteurs
 	err := s.beside(ctx, ofFacteur(streams(), agentID), func(t *tx) error {
-		_, key, old, err := t.ownFactors(agentID)
+		a, key, old, err := t.ownFactors(agentID)
+		if err != nil {
+			return err
+		}
+		keep, err := t.asking(a, session)
 		if err != nil {
 			return err
 		}
@@ -186,4 +192,24 @@ func (s *Store) ChangeFacteurs(ctx context.Context, agentID, keep string, change
 		return err
 	})
 	return out, err
+}
+
+// asking tells whether an agent may still change their factors in a session, and
+// which one stays afterwards, "" for none.
+func (t *tx) asking(a aidant.Aidant, session string) (keep string, err error) {
+	var row sessionRow
+	err = t.get(&row, t.s.q.sessionPlain, session)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", aidant.ErrSession
+	case err != nil:
+		return "", err
+	case row.AidantID != a.ID || row.Entrusted != "":
+		return "", aidant.ErrOther
+	case a.Suspended():
+		return "", aidant.ErrSuspended
+	case row.session().Enrolling():
+		return "", nil
+	}
+	return session, nil
 }

@@ -34,9 +34,24 @@ func newPasskey(t *testing.T, count uint32) facteur.Passkey {
 	return facteur.Passkey{CredentialID: []byte("cred-" + rand.Text()), PublicKey: cose, Count: count, Label: "Cleffesecrete du bureau", BackupEligible: true}
 }
 
-func (h *house) enrol(agentID, keep string, change func(facteur.Facteurs) (facteur.Facteurs, journal.Fact, error)) facteur.Facteurs {
+// enrolling opens an agent's session that may only enrol.
+func (h *house) enrolling(agentID string) string {
 	h.t.Helper()
-	f, err := h.ChangeFacteurs(h.ctx, agentID, keep, change)
+	fresh := h.opening(aidant.AuthInvitation)
+	_, err := h.SignInOwn(h.ctx, facteur.Use{Agent: agentID, Decide: func(a aidant.Aidant, f facteur.Facteurs) (facteur.Facteurs, journal.Fact, error) {
+		return f, journal.NewFact(a.Actor(fresh.Auth), journal.SessionOpen, journal.Object{Type: "session"}), nil
+	}}, fresh)
+	h.ok(err)
+	return fresh.Ref
+}
+
+// enrol changes an agent's factors in a session, "" for one that only enrols.
+func (h *house) enrol(agentID, session string, change func(facteur.Facteurs) (facteur.Facteurs, journal.Fact, error)) facteur.Facteurs {
+	h.t.Helper()
+	if session == "" {
+		session = h.enrolling(agentID)
+	}
+	f, err := h.ChangeFacteurs(h.ctx, agentID, session, change)
 	h.ok(err)
 	return f
 }
@@ -82,7 +97,7 @@ func TestFactorsAreKept(t *testing.T) {
 		}
 		// The same authenticator at another agent, and the same key under another name.
 		for _, p := range []facteur.Passkey{{CredentialID: k.CredentialID, PublicKey: newPasskey(t, 0).PublicKey}, {CredentialID: []byte("autre"), PublicKey: k.PublicKey}} {
-			if _, err := h.ChangeFacteurs(h.ctx, "a-paul", "", func(f facteur.Facteurs) (facteur.Facteurs, journal.Fact, error) { return f.AddPasskey(p, by, h.time()) }); err == nil {
+			if _, err := h.ChangeFacteurs(h.ctx, "a-paul", h.enrolling("a-paul"), func(f facteur.Facteurs) (facteur.Facteurs, journal.Fact, error) { return f.AddPasskey(p, by, h.time()) }); err == nil {
 				t.Error("one authenticator for two agents")
 			}
 		}
@@ -95,7 +110,7 @@ func TestFactorsAreKept(t *testing.T) {
 		if dump != "0" {
 			t.Error("a recovery code stands clear")
 		}
-		f, err := h.ChangeFacteurs(h.ctx, "a-jeanne", "", func(f facteur.Facteurs) (facteur.Facteurs, journal.Fact, error) { return f.Remove(k.ID, by) })
+		f, err := h.ChangeFacteurs(h.ctx, "a-jeanne", h.enrolling("a-jeanne"), func(f facteur.Facteurs) (facteur.Facteurs, journal.Fact, error) { return f.Remove(k.ID, by) })
 		h.ok(err)
 		if len(f.Passkeys) != 0 || h.value("SELECT count(*) FROM cle_acces") != "0" {
 			t.Error("a removed passkey stays")
@@ -132,8 +147,17 @@ func TestAChangeEndsOtherSessions(t *testing.T) {
 		if alive(mine) || !alive(theirs) {
 			t.Error("wrong sessions ended by an enrolment")
 		}
+		for name, c := range map[string]struct {
+			session string
+			want    error
+		}{"ended meanwhile": {mine, aidant.ErrSession}, "another agent's": {theirs, aidant.ErrOther}, "none": {"", aidant.ErrSession}} {
+			if _, err := h.ChangeFacteurs(h.ctx, "a-jeanne", c.session, add); !errors.Is(err, c.want) {
+				t.Errorf("a session %s = %v, want %v", name, err, c.want)
+			}
+		}
+		here := h.enrolling("a-jeanne")
 		last := h.size()
-		if _, err := h.ChangeFacteurs(h.ctx, "a-jeanne", "", func(f facteur.Facteurs) (facteur.Facteurs, journal.Fact, error) { return f.Remove("rien", by) }); !errors.Is(err, facteur.ErrNotFound) || h.size() != last {
+		if _, err := h.ChangeFacteurs(h.ctx, "a-jeanne", here, func(f facteur.Facteurs) (facteur.Facteurs, journal.Fact, error) { return f.Remove("rien", by) }); !errors.Is(err, facteur.ErrNotFound) || h.size() != last {
 			t.Error(err)
 		}
 	})

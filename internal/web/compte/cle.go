@@ -18,7 +18,9 @@ import (
 type Own interface {
 	Facteurs(ctx context.Context, agentID string) (facteur.Facteurs, error)
 	FactorNotices(ctx context.Context, agentID string) ([]facteur.Notice, error)
-	ChangeFacteurs(ctx context.Context, agentID, keep string, change func(facteur.Facteurs) (facteur.Facteurs, journal.Fact, error)) (facteur.Facteurs, error)
+	// ChangeFacteurs is aidant.ErrSession when the session that asks ended meanwhile;
+	// all others end with the change, and that one where it only enrols.
+	ChangeFacteurs(ctx context.Context, agentID, session string, change func(facteur.Facteurs) (facteur.Facteurs, journal.Fact, error)) (facteur.Facteurs, error)
 	// SignInOwn and ElevateOwn use a factor and open, or renew, a session in one
 	// transaction.
 	SignInOwn(ctx context.Context, u facteur.Use, fresh aidant.Session) (aidant.Aidant, error)

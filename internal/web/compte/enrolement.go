@@ -78,14 +78,10 @@ func (d *Desk) notEnrolled(r *http.Request, why string, cause error) error {
 // where it was there for nothing else: they sign in with what they enrolled.
 func (d *Desk) enrol(w http.ResponseWriter, r *http.Request, kind, said string, change func(facteur.Facteurs) (facteur.Facteurs, journal.Fact, error)) error {
 	v := desk.Of(r)
-	keep := v.Session.Ref
-	if v.Session.Enrolling() {
-		keep = ""
-	}
-	if _, err := d.Own.ChangeFacteurs(r.Context(), v.Aidant.ID, keep, change); err != nil {
+	if _, err := d.Own.ChangeFacteurs(r.Context(), v.Aidant.ID, v.Session.Ref, change); err != nil {
 		return factorProblem(err)
 	}
-	if keep == "" {
+	if v.Session.Enrolling() {
 		d.Sessions.Clear(w)
 		http.Redirect(w, r, "/connexion?"+url.Values{"enregistre": {kind}}.Encode(), http.StatusSeeOther)
 		return nil

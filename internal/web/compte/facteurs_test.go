@@ -31,6 +31,8 @@ type own struct {
 	facteurs facteur.Facteurs
 	once     map[string]bool
 	attempts int
+	// enrolling tells that the session which changes factors is there for nothing else.
+	enrolling bool
 }
 
 func (h *house) room(t *testing.T, m *session.Manager) *facteurs.Room {
@@ -78,7 +80,7 @@ func (h *house) Attempt(_ context.Context, rule debit.Rule, _ string) (time.Time
 	return time.Time{}, nil
 }
 
-func (h *house) ChangeFacteurs(_ context.Context, _, keep string, change func(facteur.Facteurs) (facteur.Facteurs, journal.Fact, error)) (facteur.Facteurs, error) {
+func (h *house) ChangeFacteurs(_ context.Context, _, session string, change func(facteur.Facteurs) (facteur.Facteurs, journal.Fact, error)) (facteur.Facteurs, error) {
 	next, fact, err := change(h.facteurs)
 	if !fact.IsZero() {
 		h.facts = append(h.facts, fact)
@@ -88,7 +90,7 @@ func (h *house) ChangeFacteurs(_ context.Context, _, keep string, change func(fa
 	}
 	h.facteurs = next
 	for ref := range h.sessions {
-		if ref != keep {
+		if ref != session || h.enrolling {
 			delete(h.sessions, ref)
 		}
 	}
@@ -317,7 +319,7 @@ func TestApplication(t *testing.T) {
 func TestEnrolmentSession(t *testing.T) {
 	b := &browser{setting: newSetting(t), t: t}
 	v := b.visit
-	v.Session.Auth = aidant.AuthInvitation
+	v.Session.Auth, b.enrolling = aidant.AuthInvitation, true
 	body := func() string {
 		if err := b.send(v, "GET", "/compte/facteurs", nil); err != nil {
 			t.Fatal(err)
