@@ -184,8 +184,10 @@ func (v Visit) Layout(title, current string) page.Layout {
 		return l
 	}
 	l.Visitor = &page.Visitor{Name: v.Aidant.Name(), Role: v.roleLabel(), Structure: v.Organisation.Name}
-	clock := v.Clock
-	l.Session = &clock
+	if !v.Session.Enrolling() { // which nothing makes longer, and whose page says how long it lasts
+		clock := v.Clock
+		l.Session = &clock
+	}
 	for _, s := range sections {
 		if v.Aidant.Has(s.role) && !v.Session.Enrolling() {
 			l.Nav = append(l.Nav, page.NavLink{Href: s.href, Text: s.text, Current: s.href == current})
