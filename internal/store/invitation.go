@@ -83,12 +83,16 @@ func (t *tx) standing(aidantID string) (facteur.Standing, []byte, error) {
 	return s, line.Key, err
 }
 
-// acting is the agent who acts, as they are now; the zero Aidant for the operator.
+// acting is the agent who acts, as they are now, suspended with their structure; the
+// zero Aidant for the operator.
 func (t *tx) acting(by journal.Actor) (aidant.Aidant, error) {
 	if by.Type == journal.ActorSysteme {
 		return aidant.Aidant{}, nil
 	}
 	s, _, err := t.standing(by.Ref)
+	if s.Closed() && !s.Aidant.Suspended() {
+		s.Aidant.SuspendedAt = t.now // for the decision only
+	}
 	return s.Aidant, err
 }
 

@@ -24,6 +24,14 @@ func (h *house) approve(id, who string) error {
 	return err
 }
 
+// closed suspends a structure, or opens it again.
+func (h *house) closed(id string, suspended int) {
+	h.t.Helper()
+	h.ok(h.Append(h.ctx, aidant.LoginFailed("essai"))) // a structure changes with an entry of its own
+	_, err := h.raw(fmt.Sprintf("UPDATE organisation SET suspended = %d, journal_id = (SELECT max(id) FROM journal) WHERE id = '%s'", suspended, id))
+	h.ok(err)
+}
+
 func (h *house) viewer(id string) aidant.Aidant {
 	h.t.Helper()
 	a, err := h.Aidant(h.ctx, id)
@@ -90,6 +98,11 @@ func TestReset(t *testing.T) {
 			t.Errorf("a partner of before approves = %v", err)
 		}
 		h.ok(h.Associate(h.ctx, "ccas", "mairie", as("d-sophie")))
+		h.closed("mairie", 1)
+		if err := h.approve(r.ID, "r-monique"); !errors.Is(err, facteur.ErrUnknown) {
+			t.Errorf("a partner that is suspended approves = %v", err)
+		}
+		h.closed("mairie", 0)
 		if _, err := h.IssueReset(h.ctx, r.ID, facteur.NewCode(), as("r-claire")); !errors.Is(err, facteur.ErrState) {
 			t.Errorf("a code before the second person = %v", err)
 		}
