@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"relais/internal/config"
 	"relais/internal/revue"
@@ -52,8 +53,8 @@ func TestScreenshots(t *testing.T) {
 // the dark.
 var alsoDark = []string{"01-accueil", "03-guichet", "09-mandat-signe", "13-vous-agissez-pour", "15-journal", "25-activite"}
 
-// alsoNarrow are pages of the auditeur that a telephone shows too.
-var alsoNarrow = []string{"15-journal", "16f-revue"}
+// alsoNarrow are agents' pages that a telephone shows too.
+var alsoNarrow = []string{"15-journal", "16f-revue", "21b-facteurs", "22-confirmer"}
 
 func (x picture) take(p *browser.Person, width int, file string) {
 	p.Resize(width, 800)
@@ -131,8 +132,22 @@ func (a *album) pictures() (all []picture) {
 	take("17-equipe", claire.Open(w.relais+"/structure"))
 	take("18-habilitations", sophie.Open(w.relais+"/administration"))
 	take("19-aide-session", v.Open(w.relais+"/aide/session"))
+	a.ownFactors(take, claire, thomas)
 	take("20-erreur-404", v.Open(w.relais+"/nulle-part").MustStatus(http.StatusNotFound))
 	return all
+}
+
+// ownFactors shows the way in of an agent who has no ProConnect.
+func (a *album) ownFactors(take func(name string, from *visitor.Visitor, open ...string), claire, thomas *visitor.Visitor) {
+	w, julien := a.w, a.agent("julien")
+	a.invites(claire, "Léonie", "leonie.sans@ccas-valfictif.example")
+	take("21-code-d-invitation", claire)
+	w.addPasskey(julien)
+	w.addApplication(julien)
+	take("21b-facteurs", julien.Open(w.relais+"/compte/facteurs"))
+	take("21c-codes-de-secours", julien.Click("creer-codes"))
+	w.aged("thomas", time.Hour)
+	take("22-confirmer", thomas.Open(w.relais+"/controle/exporter").MustBeAt(confirmPath))
 }
 
 // busyDay gives the counter something to show.
